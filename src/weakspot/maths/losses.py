@@ -1,0 +1,44 @@
+"""Losses of logits, one value per sample; an attack ascends them, so larger is worse for the model."""
+
+from math import inf
+
+import torch
+import torch.nn.functional as F
+
+from weakspot.contracts import Labels, Logits, PerSample
+
+TINY = 1e-12
+
+
+def margin(logits: Logits, labels: Labels) -> PerSample:
+    """The true class's logit minus the best other one: below 0 the sample is misclassified."""
+    true = logits.gather(1, labels[:, None]).squeeze(1)
+    rival = logits.scatter(1, labels[:, None], -inf).amax(dim=1)
+    return true - rival
+
+
+def cross_entropy(logits: Logits, labels: Labels) -> PerSample:
+    """-log of the true class's softmax probability."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def dlr(logits: Logits, labels: Labels) -> PerSample:
+    """Difference of logits ratio (Croce and Hein, 2020, arXiv:2003.01690, eq. 6): -(z_y - max z_j) / (z_(1) - z_(3)).
+
+    Invariant to a shift and a positive scale of the logits. It needs three classes; with two, z_(3) does not exist
+    and the margin itself is returned, whose gradient has the same direction.
+    """
+    if logits.shape[1] < 3:
+        return -margin(logits, labels)
+    top = logits.topk(3, dim=1).values
+    return -margin(logits, labels) / (top[:, 0] - top[:, 2] + TINY)
+
+
+def kl(reference: Logits, logits: Logits) -> PerSample:
+    """D_KL(softmax(reference) || softmax(logits))."""
+    return F.kl_div(logits.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
+
+
+def finite_or_zero(gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient with 0 for NaN and infinity, so that one bad sample stays where it is and poisons no other."""
+    return gradient.nan_to_num(0.0, 0.0, 0.0)
