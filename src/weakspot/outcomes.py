@@ -14,7 +14,7 @@ COLUMNS: Mapping[str, str] = {
     "label": "int32",
     "threat": "str",  # the threat's address; "clean" is a threat like any other
     "target": "int32",  # the class a targeted threat aims at, else -1
-    "prediction": "int32",  # at the lowest margin the threat reached; the clean one where the sample is wrong when clean
+    "prediction": "int32",  # at the lowest margin reached; the clean one where that is wrong already
     "correct": "bool",
     "margin": "float32",  # the true class's logit minus the best other one, where `prediction` was made
     "confidence": "float32",  # the softmax probability of `prediction`
