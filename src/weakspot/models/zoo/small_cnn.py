@@ -1,0 +1,30 @@
+"""The small network of Wong and Kolter, 2018 (arXiv:1711.00851), whose public weights number the layers 0, 2, 5, 7."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from weakspot.contracts import Images
+from weakspot.models.zoo.model import Features, Normalize, Shape, ZooModel, check_size
+
+
+class SmallCnn(ZooModel):
+    """Two 4x4 convolutions of stride 2 with 16 and 32 channels, then 100 hidden units."""
+
+    head_name = "7"
+
+    def __init__(self, shape: Shape, normalize: Normalize) -> None:
+        super().__init__()
+        self.size = shape.size
+        self.normalize = normalize
+        # The published Sequential counted its activations and its flattening too, hence the gaps.
+        self.add_module("0", nn.Conv2d(shape.channels, 16, 4, stride=2, padding=1))
+        self.add_module("2", nn.Conv2d(16, 32, 4, stride=2, padding=1))
+        self.add_module("5", nn.Linear(32 * (shape.size // 4) ** 2, 100))
+        self.add_module("7", nn.Linear(100, shape.classes))
+
+    def features(self, images: Images) -> Features:
+        """The 100 hidden units."""
+        check_size(images, self.size, "small-cnn")
+        x = F.relu(self.get_submodule("0")(self.normalize(images)))
+        x = F.relu(self.get_submodule("2")(x))
+        return F.relu(self.get_submodule("5")(x.flatten(1)))
