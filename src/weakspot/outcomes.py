@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,15 @@ class Outcomes:
     def columns(self) -> dict[str, np.ndarray]:
         """The columns by name, in their stored order."""
         return {name: getattr(self, name) for name in COLUMNS}
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of all values, in order."""
+        made = sha256()
+        for values in self.columns().values():
+            made.update(
+                "\0".join(values).encode() if values.dtype == object else np.ascontiguousarray(values).tobytes()
+            )
+        return made.hexdigest()
 
     @classmethod
     def join(cls, parts: "list[Outcomes]") -> "Outcomes":

@@ -1,0 +1,80 @@
+"""The catalogue of threats, and their addresses: `pgd@linf:8/255`, `apgd-ce(steps=50)@l2:0.5`, `fog@3`, `clean`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+
+from weakspot.addresses import Radius, ThreatAddress
+from weakspot.contracts import Threat
+from weakspot.errors import InputError, unknown
+from weakspot.registry import find
+from weakspot.threats.apgd import ApgdCe, ApgdDlr
+from weakspot.threats.clean import Clean
+from weakspot.threats.fgsm import Fgsm
+from weakspot.threats.pgd import Pgd
+
+THREATS: Mapping[str, type[Threat]] = {
+    "clean": Clean,
+    "fgsm": Fgsm,
+    "pgd": Pgd,
+    "apgd-ce": ApgdCe,
+    "apgd-dlr": ApgdDlr,
+}
+"""Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "quick": ("pgd", "apgd-ce", "apgd-dlr"),
+}
+"""Named lists of threats that are run at each radius; `clean` always runs."""
+
+
+def threat_address(threat: Threat) -> str:
+    """The address of a threat: its name, the options that differ from their defaults, and its radius or severity."""
+    options, place = [], None
+    for field in fields(threat):  # type: ignore[arg-type]  # every threat is a settings dataclass
+        value = getattr(threat, field.name)
+        if field.name in ("radius", "severity"):
+            place = str(value)
+        elif field.default is MISSING or value != field.default:
+            options.append((field.name, str(value)))
+    return str(ThreatAddress(threat.name, tuple(options), place))
+
+
+def parse_threat(address: str, radius: Radius | None = None) -> Threat:
+    """The threat at `address`; one that needs a radius and names none takes `radius`.
+
+    Raises:
+        InputError: no such threat (the nearest is named), an unknown option, or no radius to take.
+
+    """
+    parts = ThreatAddress.of(address)
+    made = find("threat", parts.name, THREATS, "weakspot.threats")
+    known = {field.name for field in fields(made)}
+    options: dict[str, object] = dict(parts.options)
+    if wrong := [key for key in options if key not in known - {"radius"}]:
+        raise unknown(f"option of {parts.name}", wrong[0], known - {"radius"})
+    if "radius" in known:
+        if parts.place is None and radius is None:
+            raise InputError(
+                f"{parts.name} needs a radius and the data set has no customary one; "
+                f"give --radius linf:8/255 or write {parts.name}@linf:8/255"
+            )
+        options["radius"] = Radius.of(parts.place) if parts.place is not None else radius
+    elif parts.place is not None:
+        raise InputError(f"{parts.name} takes no radius, got {address!r}; write {parts.name}")
+    return made(**options)
+
+
+def plan_threats(addresses: Sequence[str], radii: Sequence[Radius]) -> list[Threat]:
+    """`clean`, then each address at each radius (once, if it names its own or needs none), without repetitions.
+
+    Raises:
+        InputError: an address is wrong, or needs a radius where there is none.
+
+    """
+    planned: dict[str, Threat] = {"clean": Clean()}
+    each: list[Radius | None] = [*radii] or [None]
+    for radius in each:
+        for address in addresses:
+            threat = parse_threat(address, radius)
+            planned.setdefault(threat_address(threat), threat)
+    return list(planned.values())

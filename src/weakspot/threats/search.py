@@ -1,0 +1,94 @@
+"""What every attack stands on: a model that counts what it is asked, and the worst point seen for each image."""
+
+from collections.abc import Callable
+
+import torch
+
+from weakspot.contracts import Classifier, Counts, Images, Labels, Logits, PerSample
+from weakspot.maths.losses import finite_or_zero, margin
+
+Loss = Callable[[Logits, Labels], PerSample]
+"""One value per sample, which the attack ascends."""
+
+
+class Oracle:
+    """A classifier for one block of samples that counts forwards and backwards per sample.
+
+    A threat that evaluates a part of the block says which `rows` it sends; calls without rows are spread evenly. The
+    backward count comes from a hook on the logits, so it holds for any threat, whoever wrote it.
+    """
+
+    def __init__(self, model: Classifier, samples: int):
+        self.model = model
+        self.forwards = torch.zeros(samples, dtype=torch.int64)
+        self.backwards = torch.zeros(samples, dtype=torch.int64)
+        self.found_by = [""] * samples
+
+    @classmethod
+    def of(cls, model: Classifier, samples: int) -> "Oracle":
+        """`model` itself where it counts already, else a counting one around it."""
+        return model if isinstance(model, cls) else cls(model, samples)
+
+    def __call__(self, images: Images, rows: Labels | None = None) -> Logits:
+        """The logits of `images`, which belong to these rows of the block (all of them, in order, by default)."""
+        logits = self.model(images)
+        self._count(self.forwards, len(images), rows)
+        if logits.requires_grad:
+            logits.register_hook(lambda _: self._count(self.backwards, len(images), rows))  # type: ignore[no-untyped-call]
+        return logits
+
+    def _count(self, counter: Counts, asked: int, rows: Labels | None) -> None:
+        if rows is None:
+            counter += -(-asked // max(len(counter), 1))
+        else:
+            counter.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
+
+    def credit(self, rows: Labels, part: str) -> None:
+        """Note which part of an ensemble broke these rows."""
+        for row in rows.tolist():
+            self.found_by[row] = part
+
+
+class Search:
+    """One block under attack: each point that is evaluated is judged, and the one with the lowest margin is kept.
+
+    `best` starts as the clean images and `lowest` as their margins; ties keep the earlier point, so an image that
+    no step could hurt comes back clean. A NaN margin is never lower than anything: the audit refuses such models.
+    """
+
+    def __init__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int):
+        self.oracle = Oracle.of(model, len(images))
+        self.images, self.labels, self.sample, self.seed = images, labels, sample, seed
+        self.best = images.clone(memory_format=torch.contiguous_format)
+        with torch.no_grad():
+            self.clean_logits = self.oracle(images)
+        self.lowest = margin(self.clean_logits, labels)
+
+    def alive(self) -> Labels:
+        """The rows that nothing has broken yet."""
+        return (self.lowest >= 0).nonzero().squeeze(1)
+
+    def judge(self, x: Images, logits: Logits, rows: Labels) -> PerSample:
+        """Keep each point of `x` that lowers its row's margin; returns the margins. Each row occurs at most once."""
+        margins = margin(logits, self.labels[rows])
+        lower = margins < self.lowest[rows]
+        self.lowest[rows[lower]] = margins[lower]
+        self.best[rows[lower]] = x[lower]
+        return margins
+
+    def logits(self, x: Images, rows: Labels) -> Logits:
+        """Evaluate and judge `x` without a graph."""
+        with torch.no_grad():
+            logits = self.oracle(x, rows)
+            self.judge(x, logits, rows)
+        return logits
+
+    def gradient(self, x: Images, rows: Labels, loss: Loss) -> tuple[PerSample, Images]:
+        """Judge `x`; return the loss and its gradient per sample. Gradients that are not finite become 0."""
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self.oracle(x, rows)
+            values = loss(logits, self.labels[rows])
+            (gradient,) = torch.autograd.grad(values.sum(), x)
+        self.judge(x.detach(), logits.detach(), rows)
+        return values.detach(), finite_or_zero(gradient)
