@@ -30,19 +30,40 @@ class Classifier(Protocol):
 
 
 class Data(Protocol):
-    """Images and labels of one split, read batch by batch: nothing holds more than one batch as floats."""
+    """Images and labels of one split, read batch by batch: nothing holds more than one batch as floats.
 
-    name: str
-    """The address that loads it again, such as "cifar10" or "npz:x.npz"; "arrays" or "dataset" for Python objects."""
-    split: str
-    """"train", "test", or "all" for a set without splits."""
-    classes: tuple[str, ...]
-    labels: Int[Tensor, " samples"]
-    """int64, in [0, K); K = len(classes)."""
-    shape: tuple[int, int, int]
-    """(channels, height, width)."""
-    radius: str | None
-    """The set's customary radius, such as "linf:8/255"."""
+    The members are read-only, so that a frozen dataclass can be a Data.
+    """
+
+    @property
+    def name(self) -> str:
+        """The address that loads it again, such as "cifar10" or "npz:x.npz"; "arrays" or "dataset" for objects."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """The split: "train", "test", or "all" for a set without splits."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """K class names, in label order."""
+        ...
+
+    @property
+    def labels(self) -> Int[Tensor, " samples"]:
+        """int64, in [0, K)."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        ...
+
+    @property
+    def radius(self) -> str | None:
+        """The set's customary radius, such as "linf:8/255"."""
+        ...
 
     def __len__(self) -> int:
         """The number of samples."""
