@@ -1,8 +1,10 @@
 """Configurations: frozen pydantic dataclasses that refuse unknown keys, written once for Python, flags and YAML."""
 
-from typing import TypeVar, dataclass_transform
+from dataclasses import asdict
+from typing import Any, TypeVar, dataclass_transform
 
 import pydantic
+import yaml
 from pydantic.dataclasses import dataclass
 
 from weakspot.errors import InputError
@@ -26,6 +28,20 @@ def settings(cls: type[T]) -> type[T]:
     return made  # type: ignore[return-value]  # pydantic's dataclass is the class itself
 
 
+def plain(config: Any) -> dict[str, Any]:
+    """A configuration as plain values for JSON and YAML; fields that are None or empty are left out."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(config).items()
+        if value is not None and value != ()
+    }
+
+
+def to_yaml(config: Any) -> str:
+    """A configuration as YAML that `--config` reads back."""
+    return yaml.safe_dump(plain(config), sort_keys=False)
+
+
 def one_line(what: str, error: pydantic.ValidationError) -> str:
     """Pydantic's findings as one line."""
     found = []
@@ -34,3 +50,22 @@ def one_line(what: str, error: pydantic.ValidationError) -> str:
         message = detail["msg"].removeprefix("Value error, ")
         found.append(f"{where}: {message}, got {detail['input']!r}" if where else message)
     return f"{what}: " + "; ".join(found)
+
+
+@settings
+class AuditConfig:
+    """What an audit is asked to do; `weakspot audit --config RUN/config.yaml` reads it back."""
+
+    model: str
+    """The model's address; an object handed over in Python is named by its class and cannot be repeated from here."""
+    weights: str | None = None
+    data: str
+    radius: tuple[str, ...] = ()
+    preset: str | None = None
+    threats: tuple[str, ...] = ()
+    """Instead of the preset."""
+    limit: pydantic.PositiveInt | None = None
+    """The first N samples of the split."""
+    seed: int = 0
+    block: pydantic.PositiveInt = 256
+    """Samples in a unit of work; it takes part in what a run is, since sums over a batch round differently."""

@@ -1,0 +1,125 @@
+"""A run folder as an object: its rows, its numbers, its report."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weakspot.audit import Unit
+from weakspot.outcomes import Outcomes
+from weakspot.report.html import write_html
+from weakspot.report.summary import summarise
+from weakspot.report.tables import to_csv, to_latex, to_markdown
+from weakspot.store import read_json, read_units, write_atomically, write_json
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an audit left in its folder. Numbers are computed from the stored rows on first use."""
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run is made of, and its planned units."""
+        return read_json(self.folder / "manifest.json")
+
+    @cached_property
+    def rows(self) -> Outcomes:
+        """All outcomes that exist, threat by threat in the manifest's order, samples in theirs.
+
+        Raises:
+            InputError: a stored file is damaged.
+
+        """
+        order = {threat["address"]: place for place, threat in enumerate(self.manifest["threats"])}
+        units = sorted((unit for unit in self._units if self._exists(unit)), key=lambda u: (order[u.threat], u.block))
+        return read_units([self.folder / unit.file for unit in units])
+
+    @property
+    def missing(self) -> list[str]:
+        """The planned files that do not exist yet."""
+        return [unit.file for unit in self._units if not self._exists(unit)]
+
+    @cached_property
+    def doubts(self) -> list[dict[str, Any]]:
+        """What the evaluation found about itself; empty before the first block is done."""
+        path = self.folder / "doubts.json"
+        return read_json(path) if path.exists() else []
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The numbers of `summary.json`."""
+        return dict(summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing))
+
+    @property
+    def classes(self) -> list[dict[str, Any]]:
+        """One entry per class under the worst case over all attacks; without attacks, on clean images."""
+        return self.robust["classes"]
+
+    @property
+    def worst(self) -> dict[str, Any]:
+        """The weakest class of `classes`: its name, accuracy and interval."""
+        return self.robust["worst_class"]
+
+    @property
+    def robust(self) -> dict[str, Any]:
+        """Accuracy under the worst case over all attacks of the first radius; without attacks, on clean images."""
+        return self.summary["robust"] or self.summary["threats"]["clean"]
+
+    def report(
+        self,
+        html: str | Path | None = None,
+        *,
+        latex: str | Path | None = None,
+        csv: str | Path | None = None,
+        markdown: str | Path | None = None,
+    ) -> Path:
+        """Write summary.json, and the report to `html` (in the run folder by default); returns the page's path."""
+        write_json(self.folder / "summary.json", self.summary)
+        page = Path(html) if html is not None else self.folder / "report.html"
+        write_html(page, self.summary, self.manifest, list(self.found_images()))
+        for path, make in ((latex, to_latex), (csv, to_csv), (markdown, to_markdown)):
+            if path is not None:
+                text = make(self.summary)
+                write_atomically(Path(path), lambda aside, text=text: aside.write_text(text))  # type: ignore[misc]
+        return page
+
+    def found_images(self) -> Iterator[dict[str, Any]]:
+        """The stored images that a threat got wrong, one record each: threat, sample, label, prediction, images."""
+        for unit in self._units:
+            path = self.folder / "adversarial" / Path(unit.file).parent.name / f"{Path(unit.file).stem}.npz"
+            if path.exists() and self._exists(unit):
+                with np.load(path, allow_pickle=False) as stored:
+                    columns = {key: stored[key] for key in stored.files}
+                for i in range(len(columns["sample"])):
+                    yield {"threat": unit.threat, **{key: values[i] for key, values in columns.items()}}
+
+    @cached_property
+    def _units(self) -> Sequence[Unit]:
+        return [Unit(**unit) for unit in self.manifest["units"]]
+
+    def _exists(self, unit: Unit) -> bool:
+        return (self.folder / unit.file).exists()
+
+    def _cost(self) -> dict[str, float]:
+        """Evaluations from the rows; seconds from the log, the last entry of each unit."""
+        seconds: dict[str, float] = {}
+        log = self.folder / "run.log"
+        for line in log.read_text().splitlines() if log.exists() else []:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # a line cut by a kill
+            if entry.get("event") == "unit":
+                seconds[entry["file"]] = entry["seconds"]
+        samples = max(len(np.unique(self.rows.sample)), 1)
+        return {
+            "forwards_per_sample": float(self.rows.forwards.sum()) / samples,
+            "backwards_per_sample": float(self.rows.backwards.sum()) / samples,
+            "seconds": sum(seconds.values()),
+        }
