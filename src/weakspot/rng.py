@@ -38,7 +38,9 @@ def key(seed: int, purpose: str) -> int:
 def bits(shape: tuple[int, ...], sample: Labels, seed: int, purpose: str, step: int = 0) -> Int[Tensor, "batch ..."]:
     """64 random bits for each of `shape` and each sample, as int64, on the device of `sample`."""
     one = torch.tensor(key(seed, purpose), device=sample.device)
-    start = _mix(_mix(one ^ _mix(sample.long() * _GOLDEN)) + step * _GOLDEN)
+    # Python's integers do not wrap and torch refuses those beyond int64: wrap the product by hand.
+    offset = (step * _GOLDEN + 2**63) % 2**64 - 2**63
+    start = _mix(_mix(one ^ _mix(sample.long() * _GOLDEN)) + offset)
     counter = torch.arange(1, prod(shape) + 1, device=sample.device) * _GOLDEN
     return _mix(_mix(start[:, None] + counter)).view(len(sample), *shape)
 
