@@ -1,0 +1,109 @@
+"""Runs that nobody made: manifests and rows drawn from a seed, with a weak class and pairs that attract each other."""
+
+from typing import Any
+
+import numpy as np
+
+from weakspot.outcomes import Outcomes
+
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+QUICK = ("pgd@linf:8/255", "apgd-ce@linf:8/255", "apgd-dlr@linf:8/255")
+BLOCK = 256
+
+
+def manifest(classes, attacks=QUICK, samples=2000) -> dict[str, Any]:
+    """A manifest with the threat "clean" before `attacks`."""
+    threats = [{"address": "clean", "kind": "clean", "radius": None, "comparable": True}]
+    for address in attacks:
+        radius = address.partition("@")[2] or None
+        threats.append({"address": address, "kind": "adversarial", "radius": radius, "comparable": True})
+    units = [
+        {
+            "threat": threat["address"],
+            "block": block,
+            "start": start,
+            "stop": min(start + BLOCK, samples),
+            "file": f"outcomes/t{t}/{block:05d}-0123456789ab.parquet",
+        }
+        for t, threat in enumerate(threats)
+        for block, start in enumerate(range(0, samples, BLOCK))
+    ]
+    return {
+        "schema": 1,
+        "weakspot": "0.1.0",
+        "verb": "audit",
+        "config": {"preset": "quick", "radius": ["linf:8/255"], "limit": samples, "precision": "auto"},
+        "model": {
+            "address": "resnet18-w16",
+            "weights": "models/cifar10_trades.safetensors",
+            "class": "weakspot.models.zoo.ResNet",
+            "digest": "5f1d7a84db00d2fce00b31a7fc73224f" * 2,
+            "parameters": 701466,
+        },
+        "data": {
+            "name": "cifar10",
+            "split": "test",
+            "classes": list(classes),
+            "samples": samples,
+            "shape": [3, 32, 32],
+            "digest": "3b5d5c3712955042212316173ccf37be" * 2,
+            "counts": [samples // len(classes)] * len(classes),
+        },
+        "threats": threats,
+        "units": units,
+        "seed": 0,
+        "environment": {"python": "3.11.9", "torch": "2.13.0", "device": "cpu", "threads": 2, "platform": "Linux"},
+    }
+
+
+def rows(plan, seed=0, strength=0.36, clean_error=0.12) -> Outcomes:
+    """Rows of every threat in `plan`: class 3 is weak, and each class loses most samples to one partner."""
+    draw = np.random.default_rng(seed)
+    names, samples = plan["data"]["classes"], plan["data"]["samples"]
+    classes = len(names)
+    label = draw.integers(0, classes, samples)
+    weakness = draw.uniform(0.6, 1.3, classes)
+    weakness[3 % classes] = 1.7
+    partner = (np.arange(classes) + 2) % classes
+    partner[5 % classes] = 3 % classes
+    hard = draw.random(samples)
+    wrong_clean = hard < clean_error * weakness[label]
+    stray = (label + draw.integers(1, classes, samples)) % classes
+    other = np.where(draw.random(samples) < 0.6, partner[label], stray)
+    other = np.where(other == label, (label + 1) % classes, other)
+    parts = []
+    for t, threat in enumerate(plan["threats"]):
+        reach = 0.0 if t == 0 else strength * (1 + 0.1 * np.sin(t))
+        broken = wrong_clean | (
+            hard < (clean_error + reach) * weakness[label] + draw.normal(0, 0.02, samples) * (t > 0)
+        )
+        margin = np.where(broken, -1, 1) * draw.exponential(1.0, samples)
+        parts.append(
+            Outcomes.build(
+                sample=np.arange(samples),
+                label=label,
+                threat=threat["address"],
+                prediction=np.where(broken, other, label),
+                correct=~broken,
+                margin=margin,
+                confidence=draw.uniform(0.3, 1, samples),
+                runner_up=other,
+                distance_linf=0.0 if t == 0 else 8 / 255,
+                distance_l2=0.0 if t == 0 else 1.2,
+                found_by=np.where(broken & (t > 0), "clean", ""),
+                forwards=1 if t == 0 else 21,
+                backwards=0 if t == 0 else 20,
+            )
+        )
+    return Outcomes.join(parts)
+
+
+def without(plan, table, files) -> Outcomes:
+    """The rows that are left when the units in `files` do not exist."""
+    keep = np.ones(len(table), dtype=bool)
+    for unit in plan["units"]:
+        if unit["file"] in files:
+            keep &= ~(
+                (table.threat == unit["threat"]) & (table.sample >= unit["start"]) & (table.sample < unit["stop"])
+            )
+    return table.where(keep)
