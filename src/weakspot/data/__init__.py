@@ -1,18 +1,131 @@
-"""Images and labels from anywhere, by address; see `load`."""
+"""Images and labels from anywhere, as one `Data`: by address, or from Python objects.
 
+Addresses: a published set (`cifar10`), a reader and a path (`npz:x.npz`, `folder:photos`), or the user's own function
+(`package.module:factory`, `path.py:factory`); `+lt=50` or `+lt=step:50`, and `+lt_seed=1`, at the end make a long tail.
+"""
+
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
+
+from torch.utils.data import DataLoader, Dataset
 
 from weakspot.contracts import Data
+from weakspot.data.arrays import ArrayData
+from weakspot.data.cifar_binary import read_cifar10, read_cifar100
+from weakspot.data.factory import is_module, make
+from weakspot.data.folder import read_folder
+from weakspot.data.idx import read_idx
+from weakspot.data.longtail import LongTail, long_tail
+from weakspot.data.named import NAMED
 from weakspot.data.npz import read_npz
-from weakspot.errors import unknown
+from weakspot.data.parquet import read_parquet
+from weakspot.data.subset import Subset, limit
+from weakspot.data.torch_dataset import DatasetData, from_dataset
+from weakspot.errors import InputError, unknown
+from weakspot.registry import find
 
-FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+__all__ = ["NAMED", "READERS", "ArrayData", "Subset", "describe", "from_dataset", "limit", "load", "long_tail"]
+
+READERS: dict[str, Callable[[Path, str], Data]] = {
+    "idx": read_idx,
+    "npz": read_npz,
+    "cifar10-bin": read_cifar10,
+    "cifar100-bin": read_cifar100,
+    "folder": read_folder,
+    "parquet": read_parquet,
+}
+"""By the word before the colon: functions (path, split). An installed package adds some under `weakspot.readers`."""
+
+_TAIL = re.compile(r"(?P<base>.*?)(\+lt=(?P<tail>[^+]*))?(\+lt_seed=(?P<seed>\d+))?", re.DOTALL)
+_MEMBERS = ("name", "split", "classes", "labels", "shape", "radius", "batch", "digest")
 
 
-def load(address: str, *, split: str = "test", offline: bool = False, seed: int = 0) -> Data:
-    """The data set at `address`."""
-    if address != "fashion-mnist-mini":
-        raise unknown("data set", address, ["fashion-mnist-mini"])
-    file = Path(__file__).parent / "fashion_mnist_mini.npz"
-    return replace(read_npz(file, split, classes=FASHION, radius="linf:0.1"), name=address)
+def load(source: object, *, split: str = "test", offline: bool = False, seed: int = 0) -> Data:
+    """The data set that `source` says, of one split.
+
+    A set without splits serves any split and says "all". A long tail is cut from the training split, or from a set
+    without splits; the test split of a long-tailed address is the whole, balanced one.
+
+    Args:
+        source: an address (see this module's head), a pair (images, labels) of arrays or tensors, a torch Dataset or
+            DataLoader, or a Data, which is returned as it is.
+        split: "train" or "test".
+        offline: touch no network; WEAKSPOT_OFFLINE=1 says the same.
+        seed: of a long tail whose address has no `+lt_seed`.
+
+    Raises:
+        InputError: nothing has that name, or what was found is unusable.
+        SetupError: a published set is not there and cannot be fetched.
+
+    """
+    if split not in ("train", "test"):
+        raise unknown("split", split, ("train", "test"))
+    if not isinstance(source, str):
+        return _object(source, type(source).__name__)
+    found = _TAIL.fullmatch(source)
+    assert found is not None  # `base` takes whatever the rest leaves
+    if found["tail"] is None:
+        if found["seed"] is not None:
+            raise InputError(f"{source}: +lt_seed goes with +lt, as in {found['base']}+lt=50+lt_seed=1")
+        return _at(found["base"], split, offline)
+    tail = LongTail.of(found["tail"], seed if found["seed"] is None else int(found["seed"]))
+    data = _at(found["base"], split, offline)
+    return data if data.split == "test" else long_tail(data, tail)
+
+
+def describe(data: Data) -> dict[str, Any]:
+    """What a set holds, as plain values; it reads every image once, for the digest."""
+    counts = data.labels.bincount(minlength=len(data.classes)).tolist()
+    return {
+        "name": data.name,
+        "split": data.split,
+        "samples": len(data),
+        "classes": [{"name": name, "samples": count} for name, count in zip(data.classes, counts, strict=True)],
+        "shape": list(data.shape),
+        "radius": data.radius,
+        "digest": data.digest(),
+    }
+
+
+def _at(address: str, split: str, offline: bool) -> Data:
+    """The set at an address without a long tail."""
+    word, colon, rest = address.partition(":")
+    if not colon:
+        if address not in NAMED and Path(address).exists():
+            raise InputError(
+                f"{address!r} is a path; say how to read it, as in folder:{address} ({', '.join(READERS)})"
+            )
+        return cast(Data, find("data set", address, NAMED, "weakspot.data")(split, offline=offline))
+    place = address.rpartition(":")[0]
+    if word not in READERS and (place.endswith(".py") or "." in word):
+        return _made(address, split)
+    try:
+        read = find("data reader", word, READERS, "weakspot.readers")
+    except InputError:
+        if not is_module(word):
+            raise
+        return _made(address, split)
+    return cast(Data, read(Path(rest).expanduser(), split))
+
+
+def _made(address: str, split: str) -> Data:
+    """What the user's own function gives."""
+    made = _object(make(address, split), address)
+    return replace(made, name=address) if isinstance(made, ArrayData | DatasetData) else made
+
+
+def _object(source: object, called: str) -> Data:
+    """A Data from a Python object; `called` is what an error calls it."""
+    if all(hasattr(source, member) for member in _MEMBERS):
+        return cast(Data, source)
+    if isinstance(source, Dataset | DataLoader):
+        return from_dataset(source)
+    if isinstance(source, tuple | list) and len(source) == 2:
+        return ArrayData.of(source[0], source[1])
+    raise InputError(
+        f"expected data as an address, (images, labels), a torch Dataset or DataLoader, got {called}; "
+        "collect other things into arrays"
+    )

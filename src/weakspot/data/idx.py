@@ -40,7 +40,7 @@ def read_idx(path: Path, split: str, *, classes: Sequence[str] | None = None, ra
     images_file = path if path.is_file() else _images_file(path, split)
     labels_file = _labels_file(images_file)
     images, labels = read_array(images_file), read_array(labels_file)
-    if images.ndim not in (3, 4):
+    if images.ndim != 3:
         raise InputError(f"{images_file}: expected images (3 axes), got {images.ndim} axes; are these the labels?")
     if len(images) != len(labels):
         raise InputError(f"{labels_file}: {len(labels)} labels for {len(images)} images; fetch both files again")
@@ -123,30 +123,24 @@ def _unpacked(stream: gzip.GzipFile | BufferedReader, file: Path, shape: tuple[i
 def _images_file(folder: Path, split: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"idx: no file or folder {folder}")
-    found = sorted(folder.glob("*images[-.]idx[34]-ubyte*"))
+    found = sorted(folder.glob("*images-idx3-ubyte*"))
     for stem in _STEMS[split]:
         # EMNIST puts the set's name before the split's: emnist-letters-train-images-idx3-ubyte.gz.
         fitting = [file for file in found if file.name.startswith(stem) or f"-{stem}-" in file.name]
-        names = {file.name.removesuffix(".gz") for file in fitting}
-        if len(names) > 1:
-            raise InputError(f"{folder}: several sets ({', '.join(sorted(names))}); name the images file itself")
+        stems = {file.name.removesuffix(".gz") for file in fitting}
+        if len(stems) > 1:
+            raise InputError(f"{folder}: several sets ({', '.join(sorted(stems))}); name the images file itself")
         if fitting:
             return fitting[0]
     expected = f"{_STEMS[split][0]}-images-idx3-ubyte.gz"
-    raise InputError(
-        f"{folder}: no {split} images; expected {expected} (or unpacked), found {_listed(file.name for file in found)}"
-    )
+    names = ", ".join(file.name for file in found) or "no images"
+    raise InputError(f"{folder}: no {split} images; expected {expected} (or unpacked), found {names}")
 
 
 def _labels_file(images_file: Path) -> Path:
     base = images_file.name.removesuffix(".gz")
-    name = base.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1").replace("idx4", "idx1")
-    name = name.replace("images-idx1", "labels-idx1")
+    name = base.replace("images", "labels").replace("idx3", "idx1")
     for candidate in (name, f"{name}.gz"):
         if candidate not in (base, f"{base}.gz") and (images_file.parent / candidate).is_file():
             return images_file.parent / candidate
     raise InputError(f"{images_file}: no labels beside it; expected {images_file.parent / name} or {name}.gz")
-
-
-def _listed(names: object) -> str:
-    return ", ".join(names) or "none"  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """A part of a data set, by positions; nothing is copied."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -22,7 +22,7 @@ class Subset:
     indices: tuple[int, ...]
     """Positions in `data`, for a run to save."""
     address: str | None = None
-    """The address that loads the part again; the whole set's with the number of samples when None."""
+    """The address that loads the part again; the whole set's when None."""
 
     def __post_init__(self) -> None:
         if not self.indices:
@@ -87,6 +87,8 @@ def limit(data: Data, samples: int | None) -> Data:
         raise InputError(f"a limit is at least 1 sample, got {samples}")
     if samples is None or samples >= len(data):
         return data
+    if isinstance(data, Subset):
+        return replace(data, indices=data.indices[:samples])
     return Subset(data, tuple(range(samples)))
 
 
