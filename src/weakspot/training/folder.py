@@ -1,0 +1,90 @@
+"""The folder of a training run: claimed by its configuration, resumed when that is the same, a model when finished.
+
+`config.yaml`, `environment.json`, `history.jsonl`, `checkpoint.safetensors`, `model.safetensors` with `model.json`.
+"""
+
+import platform
+from importlib.metadata import version
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from weakspot.contracts import Data
+from weakspot.errors import InputError, SetupError
+from weakspot.models import ModelSpec, save_model
+from weakspot.models.checkpoints import save, write
+from weakspot.models.zoo.model import ZooModel
+from weakspot.training.options import TrainConfig, differences
+
+CONFIG = "config.yaml"
+ENVIRONMENT = "environment.json"
+
+
+def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
+    """Make the run folder, or accept it as the same run's.
+
+    Raises:
+        InputError: it holds a run of another configuration (the differences are named), or something else.
+        SetupError: it cannot be made.
+
+    """
+    path = folder / CONFIG
+    if path.exists():
+        if changed := differences(read_config(path), config.plain()):
+            raise InputError(f"{folder} holds another run ({'; '.join(changed)}); choose another out or delete it")
+        for stale in folder.glob("*.tmp"):  # a write that a kill cut short
+            stale.unlink()
+    elif folder.exists() and (not folder.is_dir() or any(not f.name.endswith(".tmp") for f in folder.iterdir())):
+        raise InputError(f"{folder} exists and is no training run; choose another out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"cannot make the run folder {folder}: {error.strerror}; choose another out") from error
+    write(path, config.to_yaml().encode())
+    write(folder / ENVIRONMENT, (dumps(environment(device), indent=2) + "\n").encode())
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The stored configuration, unchecked.
+
+    Raises:
+        InputError: it is no YAML mapping.
+
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}; choose another out") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds no configuration; choose another out")
+    return found
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What may change the weights' last bits without being part of the configuration."""
+    return {
+        **{name: version(name) for name in ("weakspot", "torch", "accelerate")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def spec_of(config: TrainConfig, data: Data) -> ModelSpec:
+    """The zoo model of a configuration, for these data."""
+    channels, size, _ = data.shape
+    return ModelSpec(zoo=config.model, channels=channels, classes=len(data.classes), size=size, head=config.head)
+
+
+def export(model: nn.Module, spec: ModelSpec | None, folder: Path) -> None:
+    """Write the model's files; a module that is not of the zoo has no description, only weights for its own factory."""
+    if spec is None:
+        save(model, folder / "model.safetensors")
+        return
+    assert isinstance(model, ZooModel), "a spec describes a zoo model"
+    save_model(spec, model, folder)

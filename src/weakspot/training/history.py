@@ -1,0 +1,62 @@
+"""A run's history: one JSON line per epoch, and the line that a person watches."""
+
+import sys
+import time
+from json import dumps, loads
+from pathlib import Path
+from typing import Any
+
+from weakspot.models.checkpoints import write
+
+NAME = "history.jsonl"
+Row = dict[str, Any]
+"""epoch (from 1), lr (at its end), loss and train_accuracy (on the training images, attacked if the method attacks),
+seconds, and from validation: samples, clean, robust (counts per class; robust may be null)."""
+
+
+def read_history(folder: Path, epochs: int) -> list[Row]:
+    """The rows of the first `epochs` epochs; later ones belong to an epoch that was interrupted."""
+    path = folder / NAME
+    rows = [loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [row for row in rows if row["epoch"] <= epochs]
+
+
+def write_history(folder: Path, rows: list[Row]) -> None:
+    """Write all rows anew, atomically."""
+    write(folder / NAME, "".join(dumps(row) + "\n" for row in rows).encode())
+
+
+def share(counts: list[int] | None, samples: list[int]) -> str:
+    """A share of all samples for people; "-" where nothing was counted."""
+    return f"{100 * sum(counts) / sum(samples):.1f} %" if counts and sum(samples) else "-"
+
+
+def describe(row: Row, epochs: int, classes: tuple[str, ...]) -> str:
+    """One epoch as a line: loss, validation accuracy clean and attacked, the weakest class."""
+    samples, right = row["samples"], row["robust"] or row["clean"]
+    rates = [(r / n, name) for r, n, name in zip(right, samples, classes, strict=True) if n]
+    worst = f"  worst {min(rates)[1]} {100 * min(rates)[0]:.1f} %" if rates else ""
+    return (
+        f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}  clean {share(row['clean'], samples)}  "
+        f"attacked {share(row['robust'], samples)}{worst}  {row['seconds']:.0f} s"
+    )
+
+
+class Live:
+    """Writes to stderr: a line per epoch, and on a terminal the steps in between."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        self.terminal = sys.stderr.isatty()
+
+    def step(self, epoch: int, epochs: int, done: int, steps: int, loss: float) -> None:
+        """Refresh the moving line, at most twice a second."""
+        if self.terminal and time.monotonic() - self.last > 0.5:
+            self.last = time.monotonic()
+            sys.stderr.write(f"\repoch {epoch}/{epochs}  step {done}/{steps}  loss {loss:.4f}\033[K")
+            sys.stderr.flush()
+
+    def line(self, text: str) -> None:
+        """Write a lasting line."""
+        sys.stderr.write(("\r\033[K" if self.terminal else "") + text + "\n")
+        sys.stderr.flush()

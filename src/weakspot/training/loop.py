@@ -1,0 +1,173 @@
+"""The training loop, once for all objectives: data order, updates, averaging, validation, checkpoints, resume."""
+
+import time
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save
+from torch import nn
+
+from weakspot.contracts import Images, Labels
+from weakspot.errors import InputError
+from weakspot.models import ModelSpec
+from weakspot.models.checkpoints import write
+from weakspot.training.augment import crop, flip
+from weakspot.training.averaging import Average
+from weakspot.training.checkpoints import NAME, Progress, load_checkpoint, save_checkpoint
+from weakspot.training.folder import export
+from weakspot.training.history import Live, Row, describe, read_history, write_history
+from weakspot.training.objective import Knobs, Losses, Objective
+from weakspot.training.options import TrainConfig
+from weakspot.training.pool import Pool, batches
+from weakspot.training.schedules import factor
+from weakspot.training.validation import Validation, validate
+
+BAD_BATCH = "bad_batch.safetensors"
+
+
+class Mixed(nn.Module):
+    """A model that computes in bfloat16 and answers in float32; its weights stay float32."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.inner = module
+
+    def forward(self, images: Images) -> torch.Tensor:
+        """The inner module's logits."""
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self.inner(images).float()
+
+
+@dataclass
+class Run:
+    """All that one run holds: what is fixed, then what the epochs change."""
+
+    config: TrainConfig
+    objective: Objective
+    spec: ModelSpec | None
+    """None for a module that was handed over."""
+    classes: tuple[str, ...]
+    folder: Path
+    accelerator: Accelerator
+    pool: Pool
+    kept: Labels
+    """Positions that train."""
+    held: Labels
+    """Positions that validate."""
+    knobs: Knobs
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+
+    def at_precision(self, module: nn.Module) -> nn.Module:
+        """The module as it computes at the configured precision."""
+        return Mixed(module) if self.config.precision == "bf16" else module
+
+
+def fit(run: Run) -> None:
+    """Train from the last checkpoint of the folder (or from the start) to the last epoch.
+
+    Raises:
+        InputError: a loss was not finite (the batch is saved), or the checkpoint is damaged.
+        SetupError: the folder cannot be written to.
+
+    """
+    path, live, total = run.folder / NAME, Live(), run.config.epochs
+    progress = load_checkpoint(path, run.model, run.optimizer, run.average) if path.exists() else Progress()
+    rows = read_history(run.folder, progress.epochs)
+    if progress.epochs:
+        live.line(f"resuming {run.folder} after epoch {progress.epochs}/{total}")
+    while progress.epochs < total:
+        epoch, start = progress.epochs, time.monotonic()
+        loss, accuracy = train_epoch(run, epoch, live)
+        final = run.average.module if run.average else run.model
+        found = validate(
+            run.at_precision(final),
+            run.pool,
+            run.held,
+            len(run.classes),
+            run.config.radius,
+            run.config.validation_steps,
+            run.config.seed,
+        )
+        row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start)
+        rows.append(row)
+        progress.epochs, score = epoch + 1, found.score(run.config.select)
+        if score > progress.best or score == float("-inf"):
+            progress.best, progress.best_epoch = score, epoch + 1
+            export(final, run.spec, run.folder)
+        # History and export come first: a kill before the checkpoint repeats the epoch and writes the same again.
+        write_history(run.folder, rows)
+        save_checkpoint(path, run.model, run.optimizer, run.average, progress)
+        live.line(describe(row, total, run.classes))
+
+
+def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
+    """One pass over the training samples: the mean loss and the accuracy on the images trained on."""
+    parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
+    loss, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=run.kept.device), 0
+    model = run.at_precision(run.model).train()
+    for done, rows in enumerate(parts):
+        step = epoch * len(parts) + done
+        set_rate(run, step / (run.config.epochs * len(parts)))
+        images, labels = augmented(run, rows, epoch), run.pool.labels[rows]
+        losses = run.objective(model, images, labels, rows, run.config.seed, step, run.knobs)
+        value = losses.total.item()
+        if not isfinite(value):
+            stop_at(run, epoch, done, images, labels, rows, losses)
+        run.optimizer.zero_grad(set_to_none=True)
+        run.accelerator.backward(losses.total)
+        run.optimizer.step()
+        if run.average:
+            run.average.update(run.model, step)
+        loss, seen = loss + value * len(rows), seen + len(rows)
+        right += (losses.logits.argmax(1) == labels).sum()
+        live.step(epoch + 1, run.config.epochs, done + 1, len(parts), loss / seen)
+    return loss / seen, right.item() / seen
+
+
+def set_rate(run: Run, progress: float) -> None:
+    """Set the learning rate for this share of the run."""
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.config.lr * factor(run.config.schedule, progress)
+
+
+def augmented(run: Run, rows: Labels, epoch: int) -> Images:
+    """The images of these positions, cropped and flipped as the configuration says."""
+    images, seed = run.pool.images(rows), run.config.seed
+    if run.config.flip:
+        images = flip(images, rows, seed, epoch)
+    return crop(images, int(run.config.crop * images.shape[2]), rows, seed, epoch)
+
+
+def row_of(run: Run, epoch: int, loss: float, accuracy: float, found: Validation, seconds: float) -> Row:
+    """The epoch's row of the history."""
+    return {
+        "epoch": epoch + 1,
+        "lr": run.optimizer.param_groups[0]["lr"],
+        "loss": loss,
+        "train_accuracy": accuracy,
+        "samples": found.samples,
+        "clean": found.clean,
+        "robust": found.robust,
+        "seconds": round(seconds, 2),
+    }
+
+
+def stop_at(run: Run, epoch: int, done: int, images: Images, labels: Labels, rows: Labels, losses: Losses) -> None:
+    """Save the batch whose loss is not finite, and stop.
+
+    Raises:
+        InputError: always.
+
+    """
+    bad = {"images": images, "labels": labels, "sample": rows, "per_sample": losses.per_sample, "logits": losses.logits}
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in bad.items()}
+    write(run.folder / BAD_BATCH, save(plain))
+    raise InputError(
+        f"the loss of {run.config.method} became {losses.total.item()} in epoch {epoch + 1}, step {done + 1}; lower "
+        f"lr={run.config.lr:g} or check the data; the batch is saved in {run.folder / BAD_BATCH}"
+    )

@@ -1,0 +1,75 @@
+"""The resolved configuration of a run: everything that determines its weights, and nothing else."""
+
+from dataclasses import asdict
+from hashlib import sha256
+from json import dumps
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field
+
+from weakspot.addresses import RadiusField
+from weakspot.config import settings
+from weakspot.models.heads import Head
+from weakspot.training.schedules import Schedule
+
+Precision = Literal["fp32", "bf16"]
+Select = Literal["last", "average", "worst"]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@settings
+class TrainConfig:
+    """One training run. Defaults stand in the signature of `train` alone; here every field is resolved."""
+
+    method: str
+    """An objective's address, such as "trades(beta=3)"."""
+    model: str
+    """A zoo name, or "object: CLASS" for a module that was handed over."""
+    head: Head
+    weights: str
+    """The digest of a module that was handed over; "" for a zoo model, whose first weights the seed determines."""
+    data: str
+    data_digest: str
+    radius: RadiusField | None
+    """To train and to validate at; None trains and validates on clean images only."""
+    epochs: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)]
+    lr: Annotated[float, Field(gt=0)]
+    """Of SGD, at the schedule's peak."""
+    momentum: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    schedule: Schedule
+    average: Share
+    """The decay per step of the weights' moving average, which is validated and saved; 0 averages nothing."""
+    crop: Annotated[float, Field(ge=0, le=0.5)]
+    """The largest random shift as a share of the image's size."""
+    flip: bool
+    """Whether half of the images are mirrored; wrong for digits and letters."""
+    validation: Annotated[float, Field(ge=0, le=0.5)]
+    """The share of each class that is held out of the training split."""
+    validation_steps: Annotated[int, Field(ge=1)]
+    """Of the PGD that validates."""
+    select: Select
+    """The epoch whose weights are saved: the last, or the best by validation accuracy (attacked, given a radius)."""
+    precision: Precision
+    """Of forward and backward passes; weights and their updates are float32 in any case."""
+    seed: int
+
+    def plain(self) -> dict[str, Any]:
+        """The fields as YAML and JSON can hold them."""
+        return {**asdict(self), "radius": str(self.radius) if self.radius else None}
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the configuration."""
+        return sha256(dumps(self.plain(), sort_keys=True).encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML."""
+        return yaml.safe_dump(self.plain(), sort_keys=False)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What changed, as "key: before -> now"."""
+    keys = [*now, *(key for key in before if key not in now)]
+    return [f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in keys if before.get(k) != now.get(k)]

@@ -1,0 +1,76 @@
+"""What a call to `train` means on this machine and for these data: device, precision, radius; and what is refused."""
+
+from typing import Literal
+
+import torch
+
+from weakspot.addresses import Radius
+from weakspot.contracts import Data
+from weakspot.errors import InputError, SetupError, unknown
+from weakspot.training.objective import Objective
+from weakspot.training.options import Precision
+
+
+def device_of(device: str) -> torch.device:
+    """The device to train on: `auto` is the GPU where there is one.
+
+    Raises:
+        InputError: no such kind of device.
+        SetupError: the device is missing.
+
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device not in ("cpu", "cuda"):
+        raise unknown("device", device, ("auto", "cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SetupError(f"device 'cuda' is not there: torch {torch.__version__} sees no GPU; use device='cpu'")
+    return torch.device(device)
+
+
+def precision_of(precision: Precision | Literal["auto"], device: torch.device) -> Precision:
+    """`auto`: bfloat16 on a GPU that computes in it, else float32.
+
+    bfloat16 pays on some CPUs too (1.9 times the speed of the small CNN where there is AVX512-BF16), but a CPU without
+    it is slower so, and would train other weights than the one beside it.
+    """
+    if precision != "auto":
+        return precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+
+
+def radius_of(objective: Objective, radius: str | Radius | None) -> Radius | None:
+    """The radius to train and to validate at; an objective that attacks needs one above 0.
+
+    Raises:
+        InputError: it is missing, 0, or in a norm that has no projection.
+
+    """
+    found = None if radius is None else Radius.of(radius)
+    if found and found.norm == "l1":
+        raise InputError(f"training attacks know linf and l2, got {found}; choose one of them")
+    if objective.adversarial and not (found and float(found)):
+        raise InputError(
+            f"{objective.name} needs a radius above 0, got {found or 'none'}; give one such as linf:8/255, "
+            "or train by standard"
+        )
+    return found if found and float(found) else None
+
+
+def check_data(data: Data, *, zoo: bool) -> None:
+    """Refuse what must not or cannot be trained on; `zoo` says whether the model is one, for square images.
+
+    Raises:
+        InputError: a test split, fewer than two classes or samples, oblong images for a zoo model.
+
+    """
+    if data.split == "test":
+        raise InputError(f"training never reads a test split, got that of {data.name}; load it with split='train'")
+    if len(data.classes) < 2 or len(data) < 2:
+        raise InputError(
+            f"training needs two classes and two samples, got {len(data.classes)} and {len(data)} in {data.name}"
+        )
+    if zoo and data.shape[1] != data.shape[2]:
+        raise InputError(
+            f"zoo models take square images, got {data.shape[1]}x{data.shape[2]} in {data.name}; hand over a module"
+        )
