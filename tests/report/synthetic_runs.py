@@ -1,5 +1,10 @@
-"""Runs that nobody made: manifests and rows drawn from a seed, with a weak class and pairs that attract each other."""
+"""Runs that nobody made: manifests and rows drawn from a seed, with a weak class and pairs that attract each other.
 
+`python tests/report/synthetic_runs.py FOLDER` writes a report to look at.
+"""
+
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,3 +112,55 @@ def without(plan, table, files) -> Outcomes:
                 (table.threat == unit["threat"]) & (table.sample >= unit["start"]) & (table.sample < unit["stop"])
             )
     return table.where(keep)
+
+
+def doubts(worst="warn") -> list[dict[str, Any]]:
+    """Findings of some checks, the last one with the status `worst`."""
+    return [
+        {"check": "eval mode", "status": "ok", "figure": None, "threshold": None, "says": "the model is in eval mode"},
+        {"check": "logits", "status": "ok", "figure": 14.2, "threshold": 1.0, "says": "rows do not sum to 1"},
+        {"check": "determinism", "status": "ok", "figure": 0.0, "threshold": 1e-6, "says": "two runs agree"},
+        {
+            "check": "input gradients",
+            "status": worst,
+            "figure": 0.062,
+            "threshold": 0.05,
+            "says": "6.2 % of the images have a gradient of zero: attacks that follow it may be blind there",
+        },
+    ]
+
+
+def found(plan, table, size=32, seed=0):
+    """Found images: soft blobs of their class's colour, up to four per cell of the confusion and threat."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size] / size
+    seen: dict[tuple[str, int, int], int] = {}
+    for i in np.flatnonzero(~table.correct & (table.threat != "clean")):
+        cell = (table.threat[i], int(table.label[i]), int(table.prediction[i]))
+        seen[cell] = seen.get(cell, 0) + 1
+        if seen[cell] > 4:
+            continue
+        centre, colour = draw.uniform(0.3, 0.7, 2), draw.uniform(0.2, 1, (3, 1, 1))
+        blob = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) * draw.uniform(8, 30))
+        clean = np.clip(0.15 + colour * blob + draw.normal(0, 0.03, (3, size, size)), 0, 1)
+        clean = np.round(clean * 255).astype(np.uint8)
+        sign = np.sign(draw.normal(0, 1, (3, size, size)) + 2 * np.sin(9 * x + 7 * y))
+        attacked = np.clip(clean / 255 + sign * 8 / 255, 0, 1).astype(np.float32)
+        yield {
+            "threat": table.threat[i],
+            "sample": int(table.sample[i]),
+            "label": cell[1],
+            "prediction": cell[2],
+            "margin": float(table.margin[i]),
+            "clean": clean,
+            "attacked": attacked,
+        }
+
+
+if __name__ == "__main__":
+    from weakspot.report.html import write_html
+    from weakspot.report.summary import summarise
+
+    plan = manifest(CIFAR)
+    table = rows(plan)
+    write_html(Path(sys.argv[1]) / "report.html", summarise(plan, table, doubts()), plan, found(plan, table))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -28,6 +28,7 @@ UPPER_BOUND = (
 class Row:
     """One class as it stands in every table; shares in [0, 1] or None."""
 
+    number: int
     name: str
     headline: ClassEntry
     clean: ClassEntry | None
@@ -41,12 +42,13 @@ def class_rows(summary: Summary) -> list[Row]:
         return []
     clean = summary["threats"].get("clean")
     rows = [
-        Row(name=printable(entry["name"]), headline=entry, clean=clean["classes"][c] if clean else None, worst=False)
+        Row(c, printable(entry["name"]), entry, clean["classes"][c] if clean else None, worst=False)
         for c, entry in enumerate(cell["classes"])
     ]
     rows.sort(key=lambda row: 2.0 if row.headline["accuracy"] is None else row.headline["accuracy"])
-    if rows and cell["worst_class"] is not None:
-        rows[0] = Row(name=rows[0].name, headline=rows[0].headline, clean=rows[0].clean, worst=True)
+    if cell["worst_class"] is not None:
+        # Sorting is stable, so the first row is the class that the summary names.
+        rows[0] = replace(rows[0], worst=True)
     return rows
 
 

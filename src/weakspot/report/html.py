@@ -1,0 +1,148 @@
+"""report.html: one file that opens anywhere and asks for nothing; its policy forbids every request.
+
+Plotly travels compressed (2 MB instead of 4.8) and is unpacked by the browser after the tables are there. Scripts run
+only if their SHA-256 stands in the policy, so nothing that a class name smuggles in would ever run.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
+
+from weakspot.report import figures
+from weakspot.report.schema import Summary
+from weakspot.report.tables import class_rows
+from weakspot.report.thumbnails import worst_confusions
+from weakspot.report.verdict import verdict
+from weakspot.report.words import amount, between, cells, duration, headline, percent, printable
+from weakspot.store import write_atomically
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_html(
+    path: Path, summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapping[str, Any]] = ()
+) -> None:
+    """Write the page to `path`, atomically.
+
+    Raises:
+        SetupError: the folder cannot be written or the disk is full.
+
+    """
+    page = to_html(summary, manifest, images)
+    write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
+
+
+def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapping[str, Any]] = ()) -> str:
+    """The whole report as one page.
+
+    Args:
+        summary: The numbers; every figure of the page comes from here.
+        manifest: The run's manifest.json, for the protocol.
+        images: Found images (see `thumbnails.worst_confusions`); read once.
+
+    """
+    name, _ = headline(summary)
+    shown = cells(summary)
+    library = get_plotlyjs()
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return _environment().get_template("report.html").render(
+        policy=_policy([script, library]),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        library=Markup(_packed(library)),
+        drawings=Markup(_embedded(_drawings(summary))),
+        summary=summary,
+        manifest=manifest,
+        verdict=verdict(summary),
+        failed=[doubt for doubt in summary["doubts"] if doubt["status"] == "fail"],
+        headline=name,
+        cells=shown,
+        rows=class_rows(summary),
+        anchors=_anchors(summary["data"]["classes"]),
+        twin=_twin(summary),
+        groups=worst_confusions(summary, images),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "percent": percent,
+        "amount": amount,
+        "duration": duration,
+        "printable": printable,
+        "plain_json": lambda value: json.dumps(value, ensure_ascii=False, default=str),
+    }
+    made.globals |= {"between": between}
+    return made
+
+
+def _policy(scripts: list[str]) -> str:
+    """The content security policy: no request at all, and only these inline scripts."""
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    # Plotly writes style attributes, and an interval strip is placed by one.
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _packed(text: str) -> str:
+    """Text as gzip in base64; the same text gives the same bytes."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _embedded(content: Any) -> str:
+    """JSON that cannot end the element it stands in, whatever its strings hold."""
+    text = json.dumps(content, cls=PlotlyJSONEncoder, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _drawings(summary: Summary) -> dict[str, Any]:
+    """Every figure of the page by the element that it fills, and the colours of dark pages."""
+    drawn: dict[str, Any] = {}
+    _, cell = headline(summary)
+    if cell is not None:
+        drawn["accuracy"] = figures.as_json(figures.accuracy_figure(summary))
+        if len(cell["classes"]) > figures.FEW:
+            drawn["distribution"] = figures.as_json(figures.distribution_figure(summary))
+    for place, other in enumerate(cells(summary).values()):
+        if other["confusion"] is not None:
+            drawn[f"confusion-{place}"] = figures.as_json(figures.confusion_figure(other))
+        drawn[f"attraction-{place}"] = figures.as_json(figures.attraction_figure(other))
+    return {"figures": drawn, "dark": figures.DARK}
+
+
+def _twin(summary: Summary) -> list[int]:
+    """The classes of the table beside the picture of accuracies: the same as there."""
+    _, cell = headline(summary)
+    return [] if cell is None else figures.weakest(cell)
+
+
+def _anchors(names: list[str]) -> dict[int, str]:
+    """An address within the page for each class: cat gives "class-cat"; unlike names never share one."""
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for c, name in enumerate(names):
+        anchor = "class-" + (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or str(c))
+        anchor = anchor if anchor not in taken else f"{anchor}-{c}"
+        taken.add(anchor)
+        found[c] = anchor
+    return found

@@ -1,0 +1,76 @@
+"use strict";
+(() => {
+  const { figures, dark } = JSON.parse(document.getElementById("drawings").textContent);
+  const night = matchMedia("(prefers-color-scheme: dark)");
+
+  // Tables sort by a click on a heading; data-v holds a cell's number, else its text counts.
+  const value = (cell) => {
+    const stored = cell.dataset.v;
+    if (stored === undefined) return cell.textContent.trim().toLowerCase();
+    return stored === "None" ? NaN : Number(stored);
+  };
+  const compare = (a, b) => {
+    if (typeof a === "string") return a.localeCompare(b);
+    return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : Infinity) : Number.isNaN(b) ? -Infinity : a - b;
+  };
+  for (const button of document.querySelectorAll(".sortable th button")) {
+    button.addEventListener("click", () => {
+      const heading = button.closest("th");
+      const body = heading.closest("table").tBodies[0];
+      const down = heading.getAttribute("aria-sort") === "ascending";
+      for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const rows = [...body.rows].map((row) => [value(row.cells[heading.cellIndex]), row]);
+      rows.sort(([a], [b]) => {
+        const order = compare(a, b);
+        return Math.abs(order) === Infinity || !down ? order : -order; // undefined values stay below
+      });
+      body.append(...rows.map(([, row]) => row));
+    });
+  }
+
+  const dressed = (part, colours) => {
+    if (typeof part === "string") return colours[part] ?? part;
+    if (Array.isArray(part)) return part.map((inner) => dressed(inner, colours));
+    if (part === null || typeof part !== "object") return part;
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, dressed(inner, colours)]));
+  };
+  const draw = (place, printing) => {
+    if (!window.Plotly || place.closest("[hidden]")) return;
+    const { data, layout } = dressed(figures[place.dataset.figure], night.matches && !printing ? dark : {});
+    Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+  };
+  const drawAll = (printing = false) => document.querySelectorAll(".chart").forEach((place) => draw(place, printing));
+
+  for (const select of document.querySelectorAll("select[data-choose]")) {
+    select.addEventListener("change", () => {
+      for (const other of document.querySelectorAll("select[data-choose]")) other.value = select.value;
+      for (const choice of document.querySelectorAll(".choice")) {
+        choice.hidden = choice.dataset.choice !== select.value;
+        if (!choice.hidden) choice.querySelectorAll(".chart").forEach((place) => draw(place, false));
+      }
+    });
+  }
+
+  const unpack = async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("library").textContent), (sign) => sign.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const library = document.createElement("script");
+    library.textContent = await new Response(stream).text();
+    document.head.append(library);
+    drawAll();
+    document.body.dataset.drawn = "yes";
+  };
+  unpack().catch(() => {
+    for (const place of document.querySelectorAll(".chart")) place.textContent = "This browser cannot draw the picture; the tables hold its numbers.";
+  });
+  night.addEventListener("change", () => drawAll());
+  addEventListener("beforeprint", () => drawAll(true));
+  addEventListener("afterprint", () => drawAll());
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  };
+  addEventListener("hashchange", open);
+  open();
+})();

@@ -1,0 +1,102 @@
+"""What a reader should take away first: the weakest class, and what its number does not say."""
+
+from dataclasses import dataclass
+
+from weakspot.report.schema import Cell, Summary
+from weakspot.report.words import between, headline, percent, printable
+
+FEW_SAMPLES = 100
+"""Below this many images of a class its 95 % interval is wider than about 10 points to either side."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A rate to show large: shares in [0, 1]; None where it is undefined."""
+
+    label: str
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    samples: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The box on top of the page."""
+
+    eyebrow: str
+    title: str
+    sentence: str
+    figures: list[Figure]
+    limits: list[str]
+
+
+def verdict(summary: Summary) -> Verdict:
+    """The verdict on a run, in words and figures, degenerate runs included."""
+    name, cell = headline(summary)
+    if cell is None or cell["worst_class"] is None:
+        text = "No sample has been through every attack yet." if name == "robust" else "This run has no outcomes yet."
+        return Verdict("Verdict", "Not known yet", text, [], limits(summary))
+    worst = cell["worst_class"]
+    tied = [entry for entry in cell["classes"] if entry["accuracy"] == worst["accuracy"]]
+    entry = tied[0]
+    verb = "withstand every attack" if name == "robust" else "are right"
+    subject = (
+        f"{percent(worst['accuracy'])} % {between(worst['low'], worst['high'])} of its {entry['samples']:,} images"
+    )
+    sentence = f"{subject} {verb}, against {percent(cell['accuracy'])} % of all {cell['samples']:,} images."
+    title = printable(worst["name"])
+    if len(tied) > 1:
+        sentence += f" {len(tied) - 1} more class{'es share' if len(tied) > 2 else ' shares'} this lowest accuracy."
+    return Verdict("Weakest class", title, sentence, _figures(summary, name, cell), limits(summary))
+
+
+def _figures(summary: Summary, name: str, cell: Cell) -> list[Figure]:
+    worst = cell["worst_class"]
+    assert worst is not None, "the caller has looked"
+    samples = next(entry["samples"] for entry in cell["classes"] if entry["accuracy"] == worst["accuracy"])
+    found = [] if name == "clean" or "clean" not in summary["threats"] else [("Natural", summary["threats"]["clean"])]
+    found.append(("Natural" if name == "clean" else name.capitalize(), cell))
+    figures = [Figure(label, c["accuracy"], c["low"], c["high"], c["samples"]) for label, c in found]
+    label = f"Worst class: {printable(worst['name'])}"
+    return [*figures, Figure(label, worst["accuracy"], worst["low"], worst["high"], samples)]
+
+
+def limits(summary: Summary) -> list[str]:
+    """What the numbers do not say, one sentence each."""
+    name, cell = headline(summary)
+    attacks = [address for address, c in summary["threats"].items() if c["kind"] == "adversarial"]
+    found = []
+    if attacks:
+        found.append(
+            f"Robust accuracy is an upper bound: {len(attacks)} attack{'s' if len(attacks) > 1 else ''} failed to "
+            "break these images, a stronger one can only lower it."
+        )
+    found.append("Intervals (95 %, Wilson, one class at a time) cover the choice of images, not a missed attack.")
+    if cell is not None and cell["worst_class"] is not None:
+        found += _about_the_minimum(cell)
+    if summary["missing"]:
+        found.append(f"{len(summary['missing']):,} planned units are missing; the numbers cover what exists.")
+    if warned := sum(doubt["status"] == "warn" for doubt in summary["doubts"]):
+        found.append(f"{warned} check{'s warn' if warned > 1 else ' warns'}; see Checks.")
+    return found
+
+
+def _about_the_minimum(cell: Cell) -> list[str]:
+    worst = cell["worst_class"]
+    assert worst is not None, "the caller has looked"
+    known = [entry for entry in cell["classes"] if entry["samples"]]
+    found = []
+    if worst["corrected"] is not None and worst["probability"] is not None:
+        found.append(
+            f"The lowest of {len(known)} estimates tends to be too low: corrected, {percent(worst['corrected'])} %. "
+            f"The chance that this class is the weakest one is {percent(worst['probability'])} %."
+        )
+    elif len(known) > 1:
+        found.append(f"The lowest of {len(known)} estimates tends to be too low; near ties may swap places.")
+    samples = min(entry["samples"] for entry in known if entry["accuracy"] == worst["accuracy"])
+    if samples < FEW_SAMPLES:
+        found.append(f"Only {samples} images of this class: its interval is wide.")
+    if empty := len(cell["classes"]) - len(known):
+        found.append(f"{empty:,} class{'es have' if empty > 1 else ' has'} no samples.")
+    return found
