@@ -1,0 +1,76 @@
+"""`model.json`: what a zoo model is made of, beside `model.safetensors`, so that a run folder is a model."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from weakspot.config import settings
+from weakspot.errors import InputError
+from weakspot.models import checkpoints
+from weakspot.models.heads import Head, set_head
+from weakspot.models.zoo import build
+from weakspot.models.zoo.model import ZooModel
+
+
+@settings
+class ModelSpec:
+    """A zoo model without its weights. Unknown keys are refused: one that was ignored might change the logits."""
+
+    zoo: str
+    channels: int
+    classes: int
+    size: int
+    head: Head = "linear"
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def build(self, seed: int = 0) -> ZooModel:
+        """The model with first weights drawn by `seed`, on the CPU, in training mode.
+
+        Raises:
+            InputError: the zoo has no such model or it cannot take that shape.
+
+        """
+        model = build(
+            self.zoo,
+            channels=self.channels,
+            classes=self.classes,
+            size=self.size,
+            mean=self.mean,
+            std=self.std,
+            seed=seed,
+        )
+        if self.head != "linear":
+            set_head(model, self.head, seed=seed)
+        return model
+
+
+def save_model(spec: ModelSpec, model: ZooModel, folder: Path, name: str = "model") -> None:
+    """Write `NAME.safetensors`, then `NAME.json`: a folder with the latter is complete.
+
+    Raises:
+        SetupError: a file cannot be written.
+
+    """
+    checkpoints.save(model, folder / f"{name}.safetensors")
+    text = json.dumps(asdict(spec), indent=2) + "\n"
+    checkpoints.write(folder / f"{name}.json", text.encode())
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The description at `path`.
+
+    Raises:
+        InputError: it is absent, no JSON, or has missing, unknown or unfit keys.
+
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a model's description: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold a JSON object with zoo, channels, classes and size")
+    try:
+        return ModelSpec(**content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
