@@ -9,21 +9,23 @@ from typing import Any
 
 import torch
 
-from weakspot import audit as auditing
+from weakspot import auditing
 from weakspot.addresses import Radius, slug
-from weakspot.audit import Progress, Unit
+from weakspot.auditing import Progress, Unit
 from weakspot.config import AuditConfig, plain, to_yaml
 from weakspot.contracts import Data, Threat
 from weakspot.data import limit as first_of
 from weakspot.data import load as load_data
 from weakspot.errors import InputError, SetupError, unknown
+from weakspot.estimate import Estimate
+from weakspot.estimate import estimate as probe
 from weakspot.models import LoadedModel, frozen
 from weakspot.models import load as read_model
 from weakspot.run import Run
 from weakspot.store import read_json, write_atomically
 from weakspot.threats import PRESETS, plan_threats
 
-__all__ = ["Run", "audit", "load_data", "load_model", "open_run", "prepare"]
+__all__ = ["Run", "audit", "estimate", "load_data", "load_model", "open_run", "prepare"]
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_PRESET = "quick"
@@ -203,6 +205,16 @@ def carry_out(
     run = Run(prepared.folder)
     run.report()
     return run
+
+
+def estimate(prepared: Prepared, *, shard: str | None = None) -> Estimate:
+    """What `carry_out` would still have to compute, and its cost from a probe; nothing is written."""
+    todo, _ = auditing.pending(prepared.folder, prepared.units, _shard(shard))
+    module = prepared.model.module.to(prepared.device)
+    with frozen(module):
+        return probe(
+            module, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
+        )
 
 
 def open_run(folder: str | Path) -> Run:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from weakspot.audit import Unit
+from weakspot.auditing import Unit
 from weakspot.outcomes import Outcomes
 from weakspot.report.html import write_html
 from weakspot.report.summary import summarise

@@ -1,0 +1,8 @@
+"""`python -m weakspot` is the command line."""
+
+import sys
+
+from weakspot.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""`main`: finds the command, runs it, and turns whatever happens into an exit code and at most one line on stderr."""
+
+import errno
+import shlex
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Env
+
+import weakspot
+from weakspot.cli.options import from_file
+from weakspot.cli.streams import flush, hold_open, warn
+from weakspot.errors import InputError, SetupError
+
+DONE, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 0, 2, 3, 70, 130
+
+EPILOGUE = (
+    "Results go to stdout, progress to stderr. Every option can be an environment variable too: WEAKSPOT_SEED=3 is "
+    "--seed 3.\n\n"
+    "Exit codes: 0 done; 1 a gate failed; 2 wrong usage or input; 3 the machine must change (a full disk, a missing "
+    "extra); 70 a bug in weakspot; 130 interrupted."
+)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """How a verb is shown; the module weakspot.cli.VERB is imported when it is called."""
+
+    says: str
+    usage: str
+    examples: tuple[str, ...]
+
+
+VERBS = {
+    "audit": Verb(
+        "Find the weak classes of a classifier and write a report.",
+        "[MODEL] [OPTIONS]",
+        (
+            "weakspot audit",
+            "weakspot audit resnet18 --weights my.pt --data cifar10 --limit 1000",
+            "weakspot audit my_model.py:make --data my_data.py:make --radius l2:0.5",
+        ),
+    ),
+    "report": Verb(
+        "Print the report of a run; write it as HTML, LaTeX, CSV or Markdown.",
+        "RUN [OPTIONS]",
+        ("weakspot report runs/NAME --latex table.tex --csv numbers.csv",),
+    ),
+}
+
+
+def command_line() -> App:
+    """The parser, with every verb."""
+    app = App(
+        "weakspot",
+        help="Find the weak classes of an image classifier. Try: weakspot audit",
+        help_epilogue=EPILOGUE,
+        version=weakspot.__version__,
+        config=[Env("WEAKSPOT_", command=False, show=False), from_file],
+        default_parameter=Parameter(negative=(), show_default=False),
+        suppress_keyboard_interrupt=False,
+        help_format="plaintext",
+    )
+    for name, verb in VERBS.items():
+        app.command(
+            f"weakspot.cli.{name}:{name}",
+            name=name,
+            help=verb.says,
+            usage=f"Usage: weakspot {name} {verb.usage}",
+            help_epilogue="\n".join(["Examples:", *(f"  {example}" for example in verb.examples)]),
+        )
+    return app
+
+
+class Failure(NamedTuple):
+    """How a command ended that did not end well."""
+
+    code: int
+    line: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `weakspot ARGUMENTS` (by default those of the process) and return its exit code."""
+    hold_open()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = command_line()(given, exit_on_error=False, print_error=False, result_action="return_value")
+        flush()
+    except (Exception, KeyboardInterrupt) as error:
+        failure = explain(error, given)
+        if failure.code == INTERNAL or "--verbose" in given or "-v" in given:
+            traceback.print_exc()
+        warn(f"weakspot: {failure.line}")
+        return failure.code
+    return code if isinstance(code, int) else DONE
+
+
+def explain(error: BaseException, given: Sequence[str]) -> Failure:
+    """The exit code for an error, and what to tell the user in one line."""
+    line = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(INTERRUPTED, f"interrupted; what is finished is kept, go on with: {same_command(given)}")
+    if isinstance(error, CycloptsError):
+        return Failure(USAGE, usage(error, line, given))
+    if isinstance(error, InputError | SetupError):
+        return Failure(error.exit_code, line)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        return Failure(ENVIRONMENT, f"{line}; free some space or write elsewhere")
+    return Failure(INTERNAL, f"internal error, please report it with the lines above: {type(error).__name__}: {line}")
+
+
+def usage(error: CycloptsError, line: str, given: Sequence[str]) -> str:
+    """Cyclopts' finding, without the list of all commands, and where to read on."""
+    found, _, _ = line.partition(" Available commands:")
+    verb = next((word for word in given if word in VERBS), None)
+    return f"{found} See: weakspot {verb + ' ' if verb else ''}--help"
+
+
+def same_command(given: Sequence[str]) -> str:
+    """The running command as it can be pasted into a shell."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        program = [sys.executable, "-m", "weakspot"]
+    else:
+        program = ["weakspot" if shutil.which("weakspot") == str(script) else str(script)]
+    return shlex.join([*program, *given])
