@@ -25,10 +25,10 @@ class Source:
 
 
 def cache_folder() -> Path:
-    """Where published sets lie: WEAKSPOT_DATA, else the platform's cache folder."""
+    """Where published sets lie: WEAKSPOT_CACHE, else the platform's cache folder."""
     import pooch  # only here and below: it brings an HTTP client
 
-    given = os.environ.get("WEAKSPOT_DATA")
+    given = os.environ.get("WEAKSPOT_CACHE")
     return Path(given).expanduser() if given else Path(pooch.os_cache("weakspot"))
 
 
@@ -55,9 +55,9 @@ def obtain(source: Source, folder: Path, *, offline: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(f"cannot make {folder} ({error.strerror}); set WEAKSPOT_DATA to a writable folder") from error
+        raise SetupError(f"cannot make {folder} ({error.strerror}); set WEAKSPOT_CACHE to a writable folder") from error
     if not os.access(folder, os.W_OK):
-        raise SetupError(f"cannot write into {folder}; set WEAKSPOT_DATA to a writable folder")
+        raise SetupError(f"cannot write into {folder}; set WEAKSPOT_CACHE to a writable folder")
     return _fetch(source, path)
 
 
