@@ -13,7 +13,7 @@ from weakspot import auditing
 from weakspot.addresses import Radius, slug
 from weakspot.auditing import Progress, Unit
 from weakspot.config import AuditConfig, plain, to_yaml
-from weakspot.contracts import Data, Threat
+from weakspot.contracts import Classifier, Data, Threat
 from weakspot.data import limit as first_of
 from weakspot.data import load as load_data
 from weakspot.errors import InputError, SetupError, unknown
@@ -110,7 +110,7 @@ def prepare(
         "weights": config.weights,
         "class": type(loaded.module).__qualname__,
         "digest": loaded.digest,
-        "parameters": loaded.parameters,
+        "parameters": _parameters(loaded.module),
     }
     manifest = auditing.plan(described, read, planned, plain(config), seed, block, where)
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
@@ -197,7 +197,7 @@ def carry_out(
     todo, lines = auditing.pending(prepared.folder, prepared.units, part)
     for line in lines:
         remark(line)
-    module = prepared.model.module.to(prepared.device)
+    module = _on(prepared.device, prepared.model.module)
     with frozen(module):
         auditing.run_units(
             module, prepared.data, prepared.threats, todo, prepared.folder, prepared.config.seed, prepared.device, tell
@@ -210,7 +210,7 @@ def carry_out(
 def estimate(prepared: Prepared, *, shard: str | None = None) -> Estimate:
     """What `carry_out` would still have to compute, and its cost from a probe; nothing is written."""
     todo, _ = auditing.pending(prepared.folder, prepared.units, _shard(shard))
-    module = prepared.model.module.to(prepared.device)
+    module = _on(prepared.device, prepared.model.module)
     with frozen(module):
         return probe(
             module, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
@@ -236,6 +236,16 @@ def _default_data(model: Any) -> str:
     if manifest is not None and manifest.exists():
         return str(read_json(manifest)["data"]["name"])
     return DEFAULT_DATA
+
+
+def _parameters(module: Classifier) -> int | None:
+    """How many numbers were trained; None for a callable that does not tell."""
+    return sum(p.numel() for p in module.parameters()) if isinstance(module, torch.nn.Module) else None
+
+
+def _on(device: torch.device, module: Classifier) -> Classifier:
+    """The module on a device; any other callable takes care of its device itself."""
+    return module.to(device) if isinstance(module, torch.nn.Module) else module
 
 
 def _radii(radius: str | Radius | Sequence[str | Radius] | None, data: Data) -> list[Radius]:

@@ -12,6 +12,7 @@ import numpy as np
 from weakspot.auditing import Unit
 from weakspot.outcomes import Outcomes
 from weakspot.report.html import write_html
+from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.summary import summarise
 from weakspot.report.tables import to_csv, to_latex, to_markdown
 from weakspot.store import read_json, read_units, write_atomically, write_json
@@ -52,22 +53,22 @@ class Run:
         return read_json(path) if path.exists() else []
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """The numbers of `summary.json`."""
-        return dict(summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing))
+        return summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing)
 
     @property
-    def classes(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[ClassEntry]:
         """One entry per class under the worst case over all attacks; without attacks, on clean images."""
         return self.robust["classes"]
 
     @property
-    def worst(self) -> dict[str, Any]:
+    def worst(self) -> WorstClass | None:
         """The weakest class of `classes`: its name, accuracy and interval."""
         return self.robust["worst_class"]
 
     @property
-    def robust(self) -> dict[str, Any]:
+    def robust(self) -> Cell:
         """Accuracy under the worst case over all attacks of the first radius; without attacks, on clean images."""
         return self.summary["robust"] or self.summary["threats"]["clean"]
 
