@@ -13,7 +13,7 @@ from weakspot.cli.progress import Teller, duration
 from weakspot.cli.streams import say, say_json
 
 if TYPE_CHECKING:
-    from weakspot.api import Prepared
+    from weakspot.planning import Prepared
     from weakspot.estimate import Estimate
 
 
