@@ -49,7 +49,7 @@ def test_a_gradient_that_is_missing_is_reported_once() -> None:
 def test_a_budget_shrinks_the_dear_checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, int] = {}
 
-    def note(name: str, when: str, cost: float) -> Check:
+    def note(name: str, when: str, cost: int) -> Check:
         def run(context: Context) -> Finding:
             seen[name] = len(context)
             return Finding(name, "ok", 0.0, 0.0, "Fine.")

@@ -19,7 +19,7 @@ FEWEST = 8
 """A check on fewer samples says nothing; a cheap one uses at least so many whatever the budget."""
 
 
-def examine(context: Context, when: When, budget: float | None = None) -> list[Finding]:
+def examine(context: Context, when: When, budget: int | None = None) -> list[Finding]:
     """The findings of all checks that run at `when` (`full` runs all, `audit` those of `doctor` too), in order.
 
     A check that needs rows is left out where there are none: nothing was audited, so nothing is in doubt. One that
@@ -39,7 +39,7 @@ def examine(context: Context, when: When, budget: float | None = None) -> list[F
         if LEVELS.index(check.when) <= LEVELS.index(when) and not (check.rows and context.rows is None)
     ]
     if budget is None and when == "audit" and context.rows is not None:
-        budget = SHARE * float(context.rows.forwards.sum() + 2 * context.rows.backwards.sum())
+        budget = int(SHARE * (context.rows.forwards.sum() + 2 * context.rows.backwards.sum()))
     share = _share(chosen, len(context), budget)
     blind = _blind(chosen, context)
     return [
@@ -58,7 +58,7 @@ def _blind(checks: list[Check], context: Context) -> bool:
         return False
 
 
-def _share(checks: list[Check], samples: int, budget: float | None) -> float:
+def _share(checks: list[Check], samples: int, budget: int | None) -> float:
     """By which factor the number of samples of the dearer checks must shrink to stay within the budget."""
     if budget is None:
         return 1.0

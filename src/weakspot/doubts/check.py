@@ -21,7 +21,7 @@ class Check:
     """As in the findings: T0, T1, ..."""
     name: str
     when: When
-    cost: float
+    cost: int
     """Model evaluations per sample, a backward counted as two; 0 for a check that reads rows."""
     samples: int
     """How many samples it uses at most."""
