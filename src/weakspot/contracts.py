@@ -17,6 +17,9 @@ Logits = Float[Tensor, "batch classes"]
 PerSample = Float[Tensor, " batch"]
 Counts = Int[Tensor, " batch"]
 
+Rows = Int[Tensor, " rows"]
+"""Positions within a block."""
+
 Kind = Literal["clean", "adversarial", "corruption"]
 
 
@@ -29,6 +32,7 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
 class Data(Protocol):
     """Images and labels of one split, read batch by batch: nothing holds more than one batch as floats.
 
@@ -78,6 +82,7 @@ class Data(Protocol):
         ...
 
 
+@runtime_checkable
 class Threat(Protocol):
     """A frozen configuration that returns, for each image, its worst point in the threat's set.
 

@@ -40,7 +40,6 @@ READERS: dict[str, Callable[[Path, str], Data]] = {
 """By the word before the colon: functions (path, split). An installed package adds some under `weakspot.readers`."""
 
 _TAIL = re.compile(r"(?P<base>.*?)(\+lt=(?P<tail>[^+]*))?(\+lt_seed=(?P<seed>\d+))?", re.DOTALL)
-_MEMBERS = ("name", "split", "classes", "labels", "shape", "radius", "batch", "digest")
 
 
 def load(source: object, *, split: str = "test", offline: bool = False, seed: int = 0) -> Data:
@@ -119,8 +118,8 @@ def _made(address: str, split: str) -> Data:
 
 def _object(source: object, called: str) -> Data:
     """A Data from a Python object; `called` is what an error calls it."""
-    if all(hasattr(source, member) for member in _MEMBERS):
-        return cast(Data, source)
+    if isinstance(source, Data):
+        return source
     if isinstance(source, Dataset | DataLoader):
         return from_dataset(source)
     if isinstance(source, tuple | list) and len(source) == 2:

@@ -11,7 +11,7 @@ Which axis holds the channels is decided by rule and never by looking at values:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ class ArrayData:
         name: str = "arrays",
         split: str = "all",
         radius: str | None = None,
-    ) -> Self:
+    ) -> "ArrayData":
         """Check arrays or tensors and view them as (N, C, H, W).
 
         Args:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -118,17 +119,17 @@ def _from_archive(path: Path, wanted: set[str]) -> dict[str, bytes]:
                     raise InputError(f"{path}: hostile archive, it holds {member.name!r}; fetch the published one")
                 content = archive.extractfile(member) if name.name in wanted else None
                 if content is not None:
-                    contents[name.name] = _Bounded(content, path).read(member.size)
+                    contents[name.name] = _Bounded(cast(BufferedIOBase, content), path).read(member.size)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise InputError(f"{path}: truncated or no tar archive ({error}); fetch it again") from error
     return contents
 
 
-def _unpacked(path: Path) -> IO[bytes]:
+def _unpacked(path: Path) -> BufferedIOBase:
     """The archive's bytes, through gzip where it is packed."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
+    return gzip.open(path) if packed else path.open("rb")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class _Bounded:
     tarfile itself reads the long heads of members whole, before anyone can look at their size.
     """
 
-    stream: IO[bytes]
+    stream: BufferedIOBase
     path: Path
 
     def read(self, size: int) -> bytes:

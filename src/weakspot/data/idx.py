@@ -123,7 +123,7 @@ def _unpacked(stream: gzip.GzipFile | BufferedReader, file: Path, shape: tuple[i
 def _images_file(folder: Path, split: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"idx: no file or folder {folder}")
-    found = sorted(folder.glob("*images-idx3-ubyte*"))
+    found = sorted(folder.glob("*images[-.]idx3-ubyte*"))
     for stem in _STEMS[split]:
         # EMNIST puts the set's name before the split's: emnist-letters-train-images-idx3-ubyte.gz.
         fitting = [file for file in found if file.name.startswith(stem) or f"-{stem}-" in file.name]

@@ -7,7 +7,7 @@ the step form the first half of the classes have n_max and the others floor(n_ma
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Literal, Self
+from typing import Literal
 
 from weakspot.contracts import Data
 from weakspot.data.subset import Subset, class_orders
@@ -26,7 +26,7 @@ class LongTail:
     seed: int = 0
 
     @classmethod
-    def of(cls, text: str, seed: int = 0) -> Self:
+    def of(cls, text: str, seed: int = 0) -> "LongTail":
         """Read `50` or `step:50`.
 
         Raises:

@@ -7,7 +7,7 @@ and Kolter (2018, arXiv:1711.00851) and Madry et al. (2018, arXiv:1706.06083), C
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from weakspot.data.arrays import ArrayData
 from weakspot.data.cifar_binary import read_cifar10, read_cifar100
@@ -16,6 +16,7 @@ from weakspot.data.idx import read_idx
 from weakspot.data.npz import read_npz
 
 
+@runtime_checkable
 class _Reader(Protocol):
     def __call__(
         self, path: Path, split: str, *, classes: Sequence[str] | None = None, radius: str | None = None

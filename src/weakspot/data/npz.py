@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def _keys(members: set[str], split: str, path: Path) -> tuple[str, str, str]:
 def _member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     """One array: memory-mapped where it is stored as it is, else unpacked into memory."""
     info = archive.getinfo(f"{key}.npy")
-    with archive.open(info) as stream:
+    with cast(zipfile.ZipExtFile, archive.open(info)) as stream:
         shape, fortran, dtype = _head(stream)
         head = stream.tell()
         if dtype.hasobject:
@@ -95,7 +95,7 @@ def _member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     return content.reshape(shape, order="F" if fortran else "C")
 
 
-def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _head(stream: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(stream)
