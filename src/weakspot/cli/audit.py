@@ -13,8 +13,8 @@ from weakspot.cli.progress import Teller, duration
 from weakspot.cli.streams import say, say_json
 
 if TYPE_CHECKING:
-    from weakspot.planning import Prepared
     from weakspot.estimate import Estimate
+    from weakspot.planning import Prepared
 
 
 def audit(
@@ -135,9 +135,9 @@ def show_estimate(prepared: "Prepared", estimate: "Estimate", output: Output) ->
             }
         )
         return
-    say(headline(prepared))
+    say(headline(prepared).replace("auditing", "would audit", 1))
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("threat", "units to do", "samples", "forwards each", "backwards each", "time"):
+    for heading in ("threat", "units", "samples", "forwards", "backwards", "time"):
         table.add_column(heading, justify="left" if heading == "threat" else "right")
     for cost in estimate.threats:
         evaluations = f"{cost.forwards:.0f}", f"{cost.backwards:.0f}"
@@ -145,6 +145,6 @@ def show_estimate(prepared: "Prepared", estimate: "Estimate", output: Output) ->
         table.add_row(cost.threat, f"{cost.units:,}", f"{cost.samples:,}", *evaluations, time)
     say(table)
     say(
-        f"{estimate.units:,} of {estimate.planned:,} units are to do, about {duration(estimate.seconds)} on "
+        f"Forwards and backwards are per sample. {estimate.units:,} of {estimate.planned:,} units are to do, about {duration(estimate.seconds)} on "
         f"{prepared.device}, from a probe of {estimate.probed} samples. Nothing was written."
     )

@@ -30,7 +30,7 @@ EPILOGUE = (
 
 @dataclass(frozen=True)
 class Verb:
-    """How a verb is shown; the module weakspot.cli.VERB is imported when it is called."""
+    """How a verb is shown; its module in weakspot.cli is imported when it is called."""
 
     says: str
     usage: str
@@ -52,6 +52,26 @@ VERBS = {
         "RUN [OPTIONS]",
         ("weakspot report runs/NAME --latex table.tex --csv numbers.csv",),
     ),
+    "doctor": Verb(
+        "Check whether a model and data can be audited and the result believed.",
+        "[MODEL] [OPTIONS]",
+        ("weakspot doctor my_model.py:make --data my_data.py:make",),
+    ),
+    "train": Verb(
+        "Train a classifier, in a folder that audit takes as a model.",
+        "METHOD [OPTIONS]",
+        (
+            "weakspot train standard --epochs 5",
+            'weakspot train "trades(beta=3)" --data cifar10 --model resnet18-w16',
+        ),
+    ),
+    "data list": Verb("Print the named sets, and how to name your own files.", "[OPTIONS]", ()),
+    "data describe": Verb(
+        "Print what a set holds: samples per class, shape, customary radius, digest.",
+        "ADDRESS [OPTIONS]",
+        ("weakspot data describe folder:photos --split train",),
+    ),
+    "data fetch": Verb("Get a named set now, to be without a network later.", "NAME", ("weakspot data fetch cifar10",)),
 }
 
 
@@ -67,13 +87,18 @@ def command_line() -> App:
         suppress_keyboard_interrupt=False,
         help_format="plaintext",
     )
+    data = App("data", help="List, describe and fetch images to audit or train on.", help_epilogue="")
+    app.command(data)
     for name, verb in VERBS.items():
-        app.command(
-            f"weakspot.cli.{name}:{name}",
-            name=name,
+        module, _, part = name.partition(" ")
+        (data if part else app).command(
+            f"weakspot.cli.{module}:{part or module}",
+            name=part or module,
             help=verb.says,
             usage=f"Usage: weakspot {name} {verb.usage}",
-            help_epilogue="\n".join(["Examples:", *(f"  {example}" for example in verb.examples)]),
+            help_epilogue="\n".join(
+                ["Examples:", *(f"  {example}" for example in verb.examples)] if verb.examples else []
+            ),
         )
     return app
 
@@ -118,8 +143,8 @@ def explain(error: BaseException, given: Sequence[str]) -> Failure:
 def usage(error: CycloptsError, line: str, given: Sequence[str]) -> str:
     """Cyclopts' finding, without the list of all commands, and where to read on."""
     found, _, _ = line.partition(" Available commands:")
-    verb = next((word for word in given if word in VERBS), None)
-    return f"{found} See: weakspot {verb + ' ' if verb else ''}--help"
+    verb = next((name for name in VERBS if given[: len(name.split())] == name.split()), "")
+    return f"{found} See: {' '.join(['weakspot', *verb.split()])} --help"
 
 
 def same_command(given: Sequence[str]) -> str:

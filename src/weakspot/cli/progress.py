@@ -78,7 +78,9 @@ def time_left(progress: "Done", threats: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: 8 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds for people: 0.4 s, 18 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,0 +1,129 @@
+"""`weakspot train`: a classifier trained by a method, in a folder that `weakspot audit` takes as a model."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from weakspot.cli.options import DEFAULT, Output, Shown
+from weakspot.cli.printing import pasteable
+from weakspot.cli.streams import say, say_json
+
+
+def train(
+    method: str,
+    /,
+    *,
+    data: Annotated[str, Shown] = "fashion-mnist-mini",
+    model: Annotated[str, Shown] = "cnn",
+    head: Annotated[Literal["linear", "cosine"], Shown] = "linear",
+    radius: str | None = None,
+    epochs: Annotated[int, Shown] = 30,
+    batch: Annotated[int, Shown] = 128,
+    lr: Annotated[float, Shown] = 0.1,
+    momentum: Annotated[float, Shown] = 0.9,
+    weight_decay: Annotated[float, Shown] = 5e-4,
+    schedule: Annotated[Literal["constant", "step", "cosine", "one-cycle"], Shown] = "one-cycle",
+    average: Annotated[float, Shown] = 0.999,
+    crop: Annotated[float, Shown] = 0.125,
+    no_flip: bool = False,
+    validation: Annotated[float, Shown] = 0.1,
+    validation_steps: Annotated[int, Shown] = 10,
+    select: Annotated[Literal["last", "average", "worst"], Shown] = "average",
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Shown] = "auto",
+    seed: Annotated[int, Shown] = 0,
+    device: Annotated[str, Shown] = "auto",
+    out: Path | None = None,
+    offline: bool = False,
+    config: Path | None = None,
+    output: Output = DEFAULT,
+) -> None:
+    """Train a classifier on the training split; the folder that comes out is a model for `weakspot audit`.
+
+    Training that was interrupted goes on after its last epoch when the same command is given again.
+
+    Parameters
+    ----------
+    method
+        How to train: standard, n-fgsm, pgd-at or trades; options in brackets, as in "trades(beta=3)".
+    data
+        Images and labels: an address as for `weakspot audit`.
+    model
+        A name of the zoo, such as cnn or resnet18-w16.
+    head
+        The last layer.
+    radius
+        How far training attacks change an image, such as linf:8/255; by default what is customary for the data.
+    epochs
+        Passes over the training images.
+    batch
+        Images in a step.
+    lr
+        The highest learning rate.
+    momentum
+        Of SGD.
+    weight_decay
+        Of SGD.
+    schedule
+        How the learning rate goes.
+    average
+        Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing.
+    crop
+        The largest random shift, as a share of the image's size.
+    no_flip
+        Mirror no images: right for digits and letters.
+    validation
+        Share of each class that is held out.
+    validation_steps
+        Steps of the attack on the held-out images.
+    select
+        Which epoch to save: the last, or the best on the held-out images by average or by worst class.
+    precision
+        Of the forward and backward passes; auto is bf16 on a GPU that computes in it.
+    seed
+        Names all random draws.
+    device
+        Where to compute: auto, cpu, cuda or cuda:N.
+    out
+        The run's folder; by default runs/NAME, where the name follows from what is asked.
+    offline
+        Touch no network.
+    config
+        A YAML file with options.
+    output
+        What is printed, and where.
+
+    """
+    from weakspot import api
+
+    with contextlib.ExitStack() as stack:
+        if output.quiet:
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(contextlib.redirect_stderr(nowhere))
+        folder = api.train(
+            method,
+            api.load_data(data, split="train", offline=offline, seed=seed),
+            model=model,
+            head=head,
+            radius=radius,
+            epochs=epochs,
+            batch=batch,
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            average=average,
+            crop=crop,
+            flip=not no_flip,
+            validation=validation,
+            validation_steps=validation_steps,
+            select=select,
+            precision=precision,
+            seed=seed,
+            device=device,
+            out=out,
+        )
+    if output.json:
+        say_json({"run": str(folder)})
+    else:
+        say(f"weakspot audit {pasteable(folder)}")
