@@ -145,6 +145,7 @@ def show_estimate(prepared: "Prepared", estimate: "Estimate", output: Output) ->
         table.add_row(cost.threat, f"{cost.units:,}", f"{cost.samples:,}", *evaluations, time)
     say(table)
     say(
-        f"Forwards and backwards are per sample. {estimate.units:,} of {estimate.planned:,} units are to do, about {duration(estimate.seconds)} on "
-        f"{prepared.device}, from a probe of {estimate.probed} samples. Nothing was written."
+        "Forward and backward passes are per sample, from a probe of "
+        f"{estimate.probed} samples. {estimate.units:,} of {estimate.planned:,} units are to do: about "
+        f"{duration(estimate.seconds)} on {prepared.device}. Nothing was written."
     )

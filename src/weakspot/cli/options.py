@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from cyclopts import App, Parameter
 from cyclopts.argument import ArgumentCollection
 from cyclopts.config import Dict
@@ -65,6 +64,8 @@ def read_options(path: Path) -> dict[str, Any]:
         InputError: the file is not there or holds something else.
 
     """
+    import yaml
+
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from weakspot.cli.options import Output
 from weakspot.cli.streams import say, say_json
-from weakspot.report.tables import terminal
 
 if TYPE_CHECKING:
     from weakspot.run import Run
@@ -19,6 +18,8 @@ def show_run(run: "Run", written: Sequence[Path], output: Output) -> None:
     if output.json:
         say_json(run.summary)
         return
+    from weakspot.report.tables import terminal
+
     say(terminal(run.summary, width=shutil.get_terminal_size().columns))
     say("")
     for path in written:

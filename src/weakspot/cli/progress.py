@@ -5,13 +5,12 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from weakspot.cli.options import Output
 from weakspot.cli.streams import warn
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from weakspot.auditing import Progress as Done
 
 EVERY = 30.0
@@ -27,13 +26,7 @@ class Teller:
         self.shown = time.monotonic()
         self.bar: Progress | None = None
         if sys.stderr.isatty() and not output.quiet and not output.verbose:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[left]}"),
-            )
-            self.bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+            self.bar = bar()
             self.task = self.bar.add_task("auditing", total=None, left="")
 
     def __enter__(self) -> Self:
@@ -68,6 +61,15 @@ class Teller:
             self.shown = time.monotonic()
             samples = f"samples {unit.start} to {unit.stop - 1}"
             warn(f"{progress.done} of {progress.planned} units, {left or '?'} left: {unit.threat}, {samples}")
+
+
+def bar() -> "Progress":
+    """A bar for the terminal on stderr that vanishes when it is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True)
 
 
 def time_left(progress: "Done", threats: int) -> str:

@@ -4,11 +4,13 @@ import errno
 import json
 import os
 import sys
-from typing import Any
-
-from rich.console import Console, RenderableType
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from weakspot.errors import SetupError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def hold_open() -> None:
@@ -25,8 +27,10 @@ def hold_open() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # it stays open as long as the process
 
 
-def say(content: RenderableType) -> None:
+def say(content: "RenderableType") -> None:
     """Print a result on stdout; rich honours NO_COLOR, and leaves colours out where stdout is no terminal."""
+    from rich.console import Console
+
     console = Console(file=sys.stdout, highlight=False, markup=False)
     _deliver(lambda: console.print(content, soft_wrap=isinstance(content, str)))
 
@@ -49,7 +53,7 @@ def flush() -> None:
     _deliver(sys.stdout.flush)
 
 
-def _deliver(write: Any) -> None:
+def _deliver(write: Callable[[], object]) -> None:
     """Write to stdout. A reader that has gone (`| head`) is no failure: the work is done and its files are written.
 
     Raises:
