@@ -6,7 +6,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator
 
@@ -46,7 +46,7 @@ class Radius:
             )
 
     @classmethod
-    def of(cls, address: "str | Radius") -> Self:
+    def of(cls, address: "str | Radius") -> "Radius":
         """Read `linf:8/255`; a Radius is returned as it is.
 
         Raises:
@@ -61,9 +61,10 @@ class Radius:
         if norm not in get_args(Norm):
             raise unknown("norm", norm, get_args(Norm))
         try:
-            return cls(norm, Fraction(size.replace(" ", "")))  # type: ignore[arg-type]  # checked one line above
-        except (ValueError, ZeroDivisionError) as error:
-            raise InputError(f"a radius is written NORM:SIZE, such as linf:8/255 or l2:0.5, got {address!r}") from error
+            value = Fraction(size.replace(" ", ""))
+        except (ValueError, ZeroDivisionError):
+            raise InputError(f"a radius is written NORM:SIZE, such as linf:8/255 or l2:0.5, got {address!r}") from None
+        return cls(norm, value)  # type: ignore[arg-type]  # checked above
 
     def __float__(self) -> float:
         return float(self.size)
@@ -87,7 +88,7 @@ class ThreatAddress:
     place: str | None = None
 
     @classmethod
-    def of(cls, address: str) -> Self:
+    def of(cls, address: str) -> "ThreatAddress":
         """Read an address.
 
         Raises:

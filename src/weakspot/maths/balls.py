@@ -1,7 +1,7 @@
 """lp balls around images. Radii are per sample: class-wise methods give each class its own."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor
 
 from weakspot.addresses import Norm
@@ -11,7 +11,7 @@ from weakspot.rng import normal, uniform
 TINY = 1e-12
 
 
-def spread(values: PerSample, images: Images) -> Float[Tensor, "batch 1 1 1"]:
+def spread(values: Shaped[Tensor, " batch"], images: Images) -> Shaped[Tensor, "batch 1 1 1"]:
     """`values` shaped to broadcast over the pixels of `images`."""
     return values.view(-1, *[1] * (images.ndim - 1))
 
@@ -37,7 +37,8 @@ def steepest(gradient: Images, norm: Norm) -> Images:
     if norm == "linf":
         return gradient.sign()
     if norm == "l2":
-        return gradient / spread(distance(gradient, norm), gradient).clamp(min=TINY)
+        # Added, not clamped, as in the reference code of APGD: on DLR's plateau the gradient itself is of size TINY.
+        return gradient / (spread(distance(gradient, norm), gradient) + TINY)
     raise ValueError(f"no steepest step for {norm}; linf and l2 have one")
 
 

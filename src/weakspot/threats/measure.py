@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from weakspot.contracts import Classifier, Images, Labels, Logits, Threat
 from weakspot.errors import InputError
@@ -19,7 +21,7 @@ def tolerance(radius: float) -> float:
     return radius * (1 + 1e-5) + 1e-6
 
 
-def check_logits(logits: Logits, samples: int, sample: Labels) -> None:
+def check_logits(logits: Tensor, samples: int, sample: Labels) -> None:
     """Refuse logits of a wrong shape, and logits that are not finite on images as they are.
 
     Raises:
@@ -40,7 +42,7 @@ def check_logits(logits: Logits, samples: int, sample: Labels) -> None:
         )
 
 
-def inside_set(threat: Threat, attacked: Images, images: Images) -> Labels:
+def inside_set(threat: Threat, attacked: Images, images: Images) -> Bool[Tensor, " batch"]:
     """Which returned images are finite, in [0, 1], and within the threat's radius (a mask)."""
     flat = attacked.flatten(1)
     held = torch.isfinite(flat).all(1) & (flat >= 0).all(1) & (flat <= 1).all(1)

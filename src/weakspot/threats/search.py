@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from weakspot.contracts import Classifier, Counts, Images, Labels, Logits, PerSample
+from weakspot.contracts import Classifier, Counts, Images, Labels, Logits, PerSample, Rows
 from weakspot.maths.losses import finite_or_zero, margin
 
 Loss = Callable[[Logits, Labels], PerSample]
@@ -37,13 +37,13 @@ class Oracle:
             logits.register_hook(lambda _: self._count(self.backwards, len(images), rows))  # type: ignore[no-untyped-call]
         return logits
 
-    def _count(self, counter: Counts, asked: int, rows: Labels | None) -> None:
+    def _count(self, counter: Counts, asked: int, rows: Rows | None) -> None:
         if rows is None:
             counter += -(-asked // max(len(counter), 1))
         else:
             counter.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
 
-    def credit(self, rows: Labels, part: str) -> None:
+    def credit(self, rows: Rows, part: str) -> None:
         """Note which part of an ensemble broke these rows."""
         for row in rows.tolist():
             self.found_by[row] = part
@@ -64,7 +64,7 @@ class Search:
             self.clean_logits = self.oracle(images)
         self.lowest = margin(self.clean_logits, labels)
 
-    def alive(self) -> Labels:
+    def alive(self) -> Rows:
         """The rows that nothing has broken yet."""
         return (self.lowest >= 0).nonzero().squeeze(1)
 
