@@ -1,12 +1,14 @@
 """The last layers."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from weakspot import rng
 from weakspot.errors import InputError
 from weakspot.models import build
-from weakspot.models.heads import HEADS, CosineHead, set_head
+from weakspot.models.heads import HEADS, CosineHead, Head, set_head
 from weakspot.models.zoo import ZOO
 
 FAMILIES = ("cnn", "lenet5", "small-cnn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
@@ -87,3 +89,7 @@ def test_a_head_is_drawn_by_its_seed_and_leaves_the_global_stream():
 def test_an_unknown_head_names_the_nearest():
     with pytest.raises(InputError, match="did you mean 'cosine'"):
         set_head(build("cnn", channels=1, classes=10, size=28), "cosin")
+
+
+def test_the_catalogue_and_its_type_agree():
+    assert set(get_args(Head)) == set(HEADS)

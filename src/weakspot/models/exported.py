@@ -3,7 +3,6 @@
 from io import BytesIO
 from logging import getLogger
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch import nn
@@ -25,7 +24,7 @@ class Exported(nn.Module):
         self.program = program
         self.training = False
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Exported":
         """Nothing changes: the program itself would raise NotImplementedError."""
         return self
 

@@ -16,7 +16,7 @@ from weakspot.errors import InputError
 from weakspot.models import checkpoints
 
 RECORDS = re.compile(
-    r"archive_format|archive_version|byteorder|\.data/(version|serialization_id)|extra/[\w./-]+"
+    r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)|extra/[\w./-]+"
     r"|models/\w+\.json|data/sample_inputs/\w+\.pt"
     r"|data/(weights/weight_\d+|constants/tensor_\d+)|data/(weights|constants)/\w+_config\.json"
 )

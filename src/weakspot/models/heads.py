@@ -1,5 +1,6 @@
 """Last layers: linear, and the cosine classifier of SPAT and RoBal."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -10,9 +11,6 @@ from weakspot.contracts import Logits
 from weakspot.errors import unknown
 from weakspot.models.zoo.initial import draw
 from weakspot.models.zoo.model import Features, ZooModel
-
-Head = Literal["linear", "cosine"]
-HEADS: tuple[Head, ...] = ("linear", "cosine")
 
 
 class CosineHead(nn.Linear):
@@ -28,7 +26,12 @@ class CosineHead(nn.Linear):
         return F.linear(F.normalize(features), F.normalize(self.weight), self.bias)
 
 
-def set_head(model: ZooModel, head: Head, *, seed: int = 0) -> None:
+Head = Literal["linear", "cosine"]
+HEADS: Mapping[str, type[nn.Linear]] = {"linear": nn.Linear, "cosine": CosineHead}
+"""The last layers by name; each is a linear layer or a kind of it, so that their weights have the same names."""
+
+
+def set_head(model: ZooModel, head: str, *, seed: int = 0) -> None:
     """Exchange the last layer of `model` for a new one of the same shape, drawn by `seed`; in place.
 
     Raises:
@@ -39,11 +42,10 @@ def set_head(model: ZooModel, head: Head, *, seed: int = 0) -> None:
         raise unknown("head", head, HEADS)
     old = model.head
     assert isinstance(old, nn.Linear), "every zoo model ends in a linear layer or a kind of it"
-    kind = CosineHead if head == "cosine" else nn.Linear
     with torch.random.fork_rng(devices=[]):  # torch draws weights that `draw` replaces: the global stream stays
-        new = kind(old.in_features, old.out_features)
+        new = HEADS[head](old.in_features, old.out_features)
     draw(new, model.head_name, seed)
-    if head == "cosine":
+    if isinstance(new, CosineHead):
         # Rows of norm 1, as after the authors' first forward pass: the norm sets the step size of the direction.
         with torch.no_grad():
             new.weight.copy_(F.normalize(new.weight))

@@ -88,7 +88,7 @@ def _addressed(address: str, weights: Path | None, shape: Shape, trust_pickle: b
         return LoadedModel(program, address, address, digest(program))
     if ":" in address:
         return _weighted(factories.make(address, shape), address, weights, trust_pickle)
-    if path.is_dir():
+    if address and path.is_dir():
         return _described(path, "model", address, weights, shape, trust_pickle)
     if path.suffix in WEIGHTS:
         raise InputError(f"{address} holds weights only; name the model they fit: MODEL --weights {address}")

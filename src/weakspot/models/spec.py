@@ -28,7 +28,7 @@ class ModelSpec:
         """The model with first weights drawn by `seed`, on the CPU, in training mode.
 
         Raises:
-            InputError: the zoo has no such model or it cannot take that shape.
+            InputError: there is no such model or head, or the model cannot take that shape.
 
         """
         model = build(
