@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from jaxtyping import Int
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
-from weakspot.contracts import Images, Labels
+from weakspot.contracts import Images, Labels, Logits
 from weakspot.errors import InputError
 from weakspot.models import ModelSpec
 from weakspot.models.checkpoints import write
@@ -35,7 +36,7 @@ class Mixed(nn.Module):
         super().__init__()
         self.inner = module
 
-    def forward(self, images: Images) -> torch.Tensor:
+    def forward(self, images: Images) -> Logits:
         """The inner module's logits."""
         with torch.autocast(images.device.type, torch.bfloat16):
             return self.inner(images).float()
@@ -53,9 +54,9 @@ class Run:
     folder: Path
     accelerator: Accelerator
     pool: Pool
-    kept: Labels
+    kept: Int[Tensor, " kept"]
     """Positions that train."""
-    held: Labels
+    held: Int[Tensor, " held"]
     """Positions that validate."""
     knobs: Knobs
     model: nn.Module

@@ -1,7 +1,7 @@
 """What an objective is: it owns the inner maximisation and the loss; the loop owns everything else."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -47,6 +47,7 @@ class Losses:
     """Of the attacked images, as the model is in training; of the clean ones for an objective that attacks nothing."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """A frozen configuration that is called once per batch, with the model in training mode.
 
@@ -56,6 +57,11 @@ class Objective(Protocol):
     name: ClassVar[str]
     adversarial: ClassVar[bool]
     """Whether it needs a radius."""
+
+    @property
+    def reach(self) -> float:
+        """The training images lie within so many radii of the clean ones."""
+        ...
 
     def __call__(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
@@ -71,5 +77,5 @@ def mean_of(per_sample: PerSample, logits: Logits) -> Losses:
 
 def options_of(objective: Any) -> dict[str, object]:
     """The objective's options that differ from their defaults, in the order of its fields."""
-    fields = type(objective).__dataclass_fields__
-    return {k: getattr(objective, k) for k, field in fields.items() if getattr(objective, k) != field.default}
+    changed = (field for field in fields(objective) if getattr(objective, field.name) != field.default)
+    return {field.name: getattr(objective, field.name) for field in changed}

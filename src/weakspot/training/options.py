@@ -27,6 +27,7 @@ class TrainConfig:
     model: str
     """A zoo name, or "object: CLASS" for a module that was handed over."""
     head: Head
+    """The last layer, by its name in `weakspot.models.heads`; a module that was handed over keeps its own."""
     weights: str
     """The digest of a module that was handed over; "" for a zoo model, whose first weights the seed determines."""
     data: str

@@ -67,7 +67,7 @@ def split(labels: Labels, classes: int, share: float, seed: int) -> tuple[Int[Te
     return torch.nonzero(~held)[:, 0], torch.nonzero(held)[:, 0]
 
 
-def batches(rows: Labels, size: int, seed: int, epoch: int) -> list[Labels]:
+def batches(rows: Labels, size: int, seed: int, epoch: int) -> list[Int[Tensor, " part"]]:
     """The batches of one epoch: every row at most once; a smaller rest is left out, another one in each epoch."""
     shuffled = order(rows, seed, "order", epoch)
     return [shuffled[start : start + size] for start in range(0, max(1, len(rows) - size + 1), size)]

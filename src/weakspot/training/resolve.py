@@ -12,7 +12,7 @@ from weakspot.training.options import Precision
 
 
 def device_of(device: str) -> torch.device:
-    """The device to train on: `auto` is the GPU where there is one.
+    """The device to train on: `cpu`, `cuda`, `cuda:N`, or `auto`, the GPU where there is one.
 
     Raises:
         InputError: no such kind of device.
@@ -21,10 +21,14 @@ def device_of(device: str) -> torch.device:
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cpu", "cuda"):
-        raise unknown("device", device, ("auto", "cpu", "cuda"))
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SetupError(f"device 'cuda' is not there: torch {torch.__version__} sees no GPU; use device='cpu'")
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise unknown("device", device, ("auto", "cpu", "cuda", "cuda:0"))
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise SetupError(
+            f"device {device!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs; "
+            "use device='cpu'"
+        )
     return torch.device(device)
 
 

@@ -5,9 +5,7 @@ Fractions instead of epochs: a short run then goes through the same phases as a 
 
 from bisect import bisect_right
 from math import cos, pi
-from typing import Literal, get_args
-
-from weakspot.errors import unknown
+from typing import Literal
 
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
 
@@ -18,18 +16,11 @@ PEAK = 0.4
 
 
 def factor(schedule: Schedule, progress: float) -> float:
-    """The factor of the learning rate at `progress`, the share of the run's steps that are done, in [0, 1).
-
-    Raises:
-        InputError: no such schedule.
-
-    """
+    """The factor of the learning rate at `progress`, the share of the run's steps that are done, in [0, 1)."""
     if schedule == "constant":
         return 1.0
     if schedule == "step":
         return 0.1 ** bisect_right(MILESTONES, progress)
     if schedule == "cosine":
         return (1 + cos(pi * progress)) / 2
-    if schedule == "one-cycle":
-        return progress / PEAK if progress < PEAK else (1 - progress) / (1 - PEAK)
-    raise unknown("schedule", schedule, get_args(Schedule))
+    return progress / PEAK if progress < PEAK else (1 - progress) / (1 - PEAK)

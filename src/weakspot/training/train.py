@@ -112,7 +112,7 @@ def prepare(
     module = model if isinstance(model, nn.Module) else spec_of(config, data).build(config.seed)
     if device.type == "cuda":  # the GPU's own layout; on the CPU it made the small CNN 20 % slower
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-    module = module.to(accelerator.device)
+    module = module.to(device)
     kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
     return Run(
         config=config,
@@ -121,10 +121,10 @@ def prepare(
         classes=data.classes,
         folder=folder,
         accelerator=accelerator,
-        pool=Pool.of(data, accelerator.device),
-        kept=kept.to(accelerator.device),
-        held=held.to(accelerator.device),
-        knobs=Knobs.uniform(len(data.classes), config.radius, accelerator.device),
+        pool=Pool.of(data, device),
+        kept=kept.to(device),
+        held=held.to(device),
+        knobs=Knobs.uniform(len(data.classes), config.radius, device),
         model=module,
         optimizer=torch.optim.SGD(
             module.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, foreach=True

@@ -27,6 +27,11 @@ class NFgsm:
     noise: Annotated[float, Field(ge=0)] = 2.0
     step: Annotated[float, Field(gt=0)] = 1.0
 
+    @property
+    def reach(self) -> float:
+        """Noise and step may point the same way."""
+        return self.noise + self.step
+
     def __call__(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
     ) -> Losses:

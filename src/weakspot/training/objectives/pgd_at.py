@@ -22,6 +22,7 @@ class PgdAt:
 
     name: ClassVar[str] = "pgd-at"
     adversarial: ClassVar[bool] = True
+    reach: ClassVar[float] = 1.0
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 0.25
 

@@ -16,6 +16,7 @@ class Standard:
 
     name: ClassVar[str] = "standard"
     adversarial: ClassVar[bool] = False
+    reach: ClassVar[float] = 0.0
 
     def __call__(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs

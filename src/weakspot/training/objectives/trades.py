@@ -25,6 +25,7 @@ class Trades:
 
     name: ClassVar[str] = "trades"
     adversarial: ClassVar[bool] = True
+    reach: ClassVar[float] = 1.0
     beta: Annotated[float, Field(ge=0)] = 6.0
     """The paper's 1/lambda."""
     steps: Annotated[int, Field(ge=1)] = 10

@@ -1,0 +1,149 @@
+"""Slow restatements of training objectives, sample by sample in float64, written from the papers' equations.
+
+The network is spelled out (linear, batch norm, tanh, linear), so that each restatement says itself which forward pass
+uses batch statistics. `Net.forward` in training mode counts how often it would have moved the running mean.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from weakspot import rng
+
+
+class Net:
+    """The parameters of a `Sequential(Flatten, Linear, BatchNorm1d, Tanh, Linear)` and its forward pass."""
+
+    def __init__(self, module: nn.Sequential):
+        names = ["w1", "b1", "scale", "shift", "w2", "b2"]
+        self.weights = [p.detach().clone().requires_grad_() for p in module.parameters()]
+        self.by_name = dict(zip(names, self.weights, strict=True))
+        self.mean, self.var = module[2].running_mean.clone(), module[2].running_var.clone()
+        self.updates = 0
+
+    def forward(self, x: Tensor, train: bool) -> Tensor:
+        p = self.by_name
+        h = x.reshape(len(x), -1) @ p["w1"].T + p["b1"]
+        mean, var = (h.mean(0), h.var(0, unbiased=False)) if train else (self.mean, self.var)
+        self.updates += train
+        return torch.tanh((h - mean) / (var + 1e-5).sqrt() * p["scale"] + p["shift"]) @ p["w2"].T + p["b2"]
+
+
+def softmax(z: Tensor) -> Tensor:
+    e = torch.exp(z - z.max())
+    return e / e.sum()
+
+
+def ce(z: Tensor, y: int) -> Tensor:
+    return -torch.log(softmax(z)[y])
+
+
+def kl(z: Tensor, w: Tensor) -> Tensor:
+    """KL(softmax(z) || softmax(w)) as a sum over classes."""
+    p, q = softmax(z), softmax(w)
+    return sum(p[j] * (torch.log(p[j]) - torch.log(q[j])) for j in range(len(z)))
+
+
+def gradients(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The gradient of a sum of per-sample losses in the images."""
+    x = x.detach().clone().requires_grad_()
+    return torch.autograd.grad(loss(x), x)[0]
+
+
+def ball(delta: Tensor, eps: float, norm: str) -> Tensor:
+    """One sample's perturbation, brought back to the ball."""
+    if norm == "linf":
+        return torch.minimum(torch.maximum(delta, torch.tensor(-eps)), torch.tensor(eps))
+    size = float((delta**2).sum() ** 0.5)
+    return delta * (eps / size) if size > eps else delta
+
+
+def direction(g: Tensor, norm: str) -> Tensor:
+    return torch.sign(g) if norm == "linf" else g / (g**2).sum() ** 0.5
+
+
+def uniform_start(x: Tensor, eps: list[float], norm: str, sample: Tensor, seed: int, step: int) -> Tensor:
+    """Uniform in each sample's ball, from the named draws."""
+    noise = []
+    for i in range(len(x)):
+        if norm == "linf":
+            u = rng.uniform(tuple(x.shape[1:]), sample[i : i + 1], seed, "start", step)[0].double()
+            noise.append((2 * u - 1) * eps[i])
+        else:
+            z = rng.normal(tuple(x.shape[1:]), sample[i : i + 1], seed, "start", step)[0].double()
+            r = rng.uniform((1,), sample[i : i + 1], seed, "start/length", step)[0].double() ** (1 / z.numel())
+            noise.append(z / (z**2).sum() ** 0.5 * r * eps[i])
+    return torch.stack(noise)
+
+
+def climb(x: Tensor, start: Tensor, eps: list[float], norm: str, steps: int, share: float, total: Callable) -> Tensor:
+    """Projected ascent of `total`, sample by sample."""
+    x_adv = start
+    for _ in range(steps):
+        g = gradients(total, x_adv)
+        moved = []
+        for i in range(len(x)):
+            delta = x_adv[i] + share * eps[i] * direction(g[i], norm) - x[i]
+            moved.append((x[i] + ball(delta, eps[i], norm)).clamp(0, 1))
+        x_adv = torch.stack(moved)
+    return x_adv
+
+
+def standard(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    z = net.forward(x, train=True)
+    return [k.natural[c] * ce(z[i], c) for i, c in enumerate(y)], z, x
+
+
+def pgd_at(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+    start = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def n_fgsm(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+    x_noisy = (x + uniform_start(x, [o.noise * e for e in eps], k.norm, sample, seed, step)).clamp(0, 1)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=True)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    g = gradients(total, x_noisy)
+    x_adv = torch.stack([(x_noisy[i] + o.step * eps[i] * direction(g[i], k.norm)).clamp(0, 1) for i in range(len(x))])
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def trades(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+    z_clean = net.forward(x, train=False).detach()
+    start = small_start(x, eps, k.norm, sample, seed, step)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(kl(z_clean[i], z[i]) for i in range(len(y)))
+
+    x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
+    z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
+    losses = [
+        k.natural[c] * ce(z[i], c) + k.robust[c] * o.beta * k.beta[c] * kl(z[i], z_adv[i]) for i, c in enumerate(y)
+    ]
+    return losses, z_adv, x_adv
+
+
+def small_start(x: Tensor, eps: list[float], norm: str, sample: Tensor, seed: int, step: int) -> Tensor:
+    """x + 0.001 N(0, 1), inside the ball."""
+    z = [rng.normal(tuple(x.shape[1:]), sample[i : i + 1], seed, "start", step)[0].double() for i in range(len(x))]
+    return torch.stack([(x[i] + ball(0.001 * z[i], eps[i], norm)).clamp(0, 1) for i in range(len(x))])
+
+
+ORACLES: dict[str, Callable] = {"standard": standard, "pgd-at": pgd_at, "n-fgsm": n_fgsm, "trades": trades}
+"""By name: (objective, net, images, labels, sample, seed, step, knobs) -> per-sample losses, logits, images."""

@@ -1,0 +1,216 @@
+"""Whole runs on real digits: what a run folder holds, what is refused, and that no test data are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from tests.training.runs import digits, short_run
+from torch import nn
+
+from weakspot.data.arrays import ArrayData
+from weakspot.errors import InputError, SetupError
+from weakspot.models import load as load_model
+from weakspot.training import OBJECTIVES, Losses, TrainConfig, train
+from weakspot.training.loop import BAD_BATCH
+from weakspot.training.objectives.standard import Standard
+from weakspot.training.pool import split
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("method", OBJECTIVES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_method_trains(method: str, precision: Any, tmp_path: Path) -> None:
+    out = train(
+        method, digits(), radius="linf:0.03", epochs=2, batch=16, average=0.0, precision=precision, out=tmp_path / "run"
+    )
+    first, last = rows_of(out)
+    assert last["loss"] < first["loss"]
+    assert sum(last["samples"]) == sum(max(1, n // 10) for n in digits().labels.bincount().tolist())
+
+
+def test_the_run_folder_is_the_model_that_was_validated(tmp_path: Path) -> None:
+    out = short_run(tmp_path / "run")
+    data, rows = digits(), rows_of(out)
+    model = load_model(str(out), channels=1, classes=10, size=8).module
+    assert isinstance(model, nn.Module)
+    _, held = split(data.labels, 10, 0.1, 0)
+    right = model(data.batch(held.tolist())).argmax(1) == data.labels[held]
+    counts = [int(right[data.labels[held] == c].sum()) for c in range(10)]
+    best = max(rows, key=lambda row: np.mean(np.array(row["robust"]) / row["samples"]))  # the first of equals
+    assert counts == best["clean"]
+    assert all(0 <= attacked <= clean for attacked, clean in zip(best["robust"], best["clean"], strict=True))
+
+
+def test_the_last_epoch_and_the_average_are_what_is_asked_for(tmp_path: Path) -> None:
+    out = train("standard", digits(), epochs=2, batch=32, average=0.9, select="last", out=tmp_path / "run")
+    saved, state = load_file(out / "model.safetensors"), load_file(out / "checkpoint.safetensors")
+    assert all(torch.equal(value, state[f"average/{name}"]) for name, value in saved.items())
+    assert any(not torch.equal(value, state[f"model/{name}"]) for name, value in saved.items())
+
+
+def test_the_configuration_is_resolved_and_names_the_default_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = train("n-fgsm", digits(40), epochs=1, batch=16, device="cpu")
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["radius"] == "linf:0.1"
+    assert config["data"] == "digits"
+    assert config["precision"] == "fp32"
+    assert out.parent == Path("runs")
+    assert out.name.startswith("n-fgsm-")
+    assert train("n-fgsm", digits(40), epochs=1, batch=16, device="cpu") == out
+    assert train("n-fgsm", digits(40), epochs=1, batch=16, device="cpu", seed=1) != out
+    assert json.loads((out / "environment.json").read_text())["torch"] == torch.__version__
+
+
+class Recording(Standard):
+    """Standard training that remembers which samples it saw, and as what."""
+
+    seen: dict[int, int] = {}
+
+    def __call__(self, *arguments: Any) -> Losses:
+        self.seen.update(zip(arguments[3].tolist(), arguments[2].tolist(), strict=True))
+        return super().__call__(*arguments)
+
+
+def test_held_out_samples_never_train_and_test_data_are_never_read(tmp_path: Path) -> None:
+    data = digits()
+    kept, held = split(data.labels, 10, 0.1, 0)
+    train(Recording(), data, epochs=3, batch=16, out=tmp_path / "run")
+    assert not set(Recording.seen) & set(held.tolist())
+    assert set(Recording.seen) == set(kept.tolist())
+    assert all(data.labels[sample] == label for sample, label in Recording.seen.items())
+    with pytest.raises(InputError, match="never reads a test split"):
+        train("standard", digits(split="test"), epochs=1, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_validation_attack_keeps_to_the_exact_bounds_of_a_linear_model(tmp_path: Path) -> None:
+    data = digits(600)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    with torch.no_grad():
+        model[1].weight.zero_()
+    out = train(
+        "standard",
+        data,
+        model=model,
+        epochs=4,
+        batch=32,
+        average=0.0,
+        crop=0.0,
+        flip=False,
+        radius="linf:0.03",
+        select="last",
+        out=tmp_path / "run",
+    )
+    assert not (out / "model.json").exists(), "only zoo models can be described"
+    weight, bias = load_file(out / "model.safetensors").values()
+    weight, bias = (weight, bias) if weight.ndim == 2 else (bias, weight)
+    torch.testing.assert_close(weight, model[1].weight.detach())
+    _, held = split(data.labels, 10, 0.1, 0)
+    images, labels = data.batch(held.tolist()).flatten(1), data.labels[held]
+    surely = 0
+    for image, label in zip(images, labels.tolist(), strict=True):
+        logits = weight @ image + bias
+        rivals = [j for j in range(10) if j != label]
+        surely += all(logits[label] - logits[j] > 0.03 * (weight[label] - weight[j]).abs().sum() for j in rivals)
+    last = rows_of(out)[-1]
+    assert 0 < surely <= sum(last["robust"]) < sum(last["clean"])
+
+
+def test_a_loss_that_blows_up_stops_the_run_and_saves_the_batch(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"lower lr=1e\+30") as error:
+        train("standard", digits(), epochs=2, batch=32, lr=1e30, schedule="constant", out=tmp_path / "run")
+    assert BAD_BATCH in str(error.value)
+    bad = load_file(tmp_path / "run" / BAD_BATCH)
+    assert not bad["per_sample"].isfinite().all()
+    assert torch.equal(bad["labels"], digits().labels[bad["sample"]])
+    assert bad["images"].shape == (32, 1, 8, 8)
+
+
+@pytest.mark.parametrize("classes, channels", [(2, 1), (3, 3)])
+def test_few_classes_and_colours(classes: int, channels: int, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((30, channels, 8, 8), dtype=np.float32)
+    data = ArrayData.of(images, np.arange(30) % classes, name="noise")
+    out = train("trades(steps=1)", data, model="resnet18-w4", radius="l2:0.5", epochs=1, batch=64, out=tmp_path / "run")
+    assert load_model(str(out), channels=channels, classes=classes, size=8).digest
+
+
+def test_a_class_without_samples_is_no_obstacle(tmp_path: Path) -> None:
+    data = ArrayData.of(np.zeros((20, 1, 8, 8), np.uint8), np.arange(20) % 2, classes=["a", "b", "none"], name="two")
+    row = rows_of(train("standard", data, epochs=1, batch=4, out=tmp_path / "run"))[0]
+    assert row["samples"] == [1, 1, 0]
+    assert row["robust"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"batch": 0}, "batch"),
+        ({"lr": 0.0}, "lr"),
+        ({"validation": 0.9}, "validation"),
+        ({"average": 1.0}, "average"),
+        ({"model": "resnet81"}, "did you mean 'resnet18'"),
+        ({"device": "tpu"}, "known: auto, cpu, cuda"),
+        ({"radius": "linf:0"}, "needs a radius above 0"),
+        ({"radius": "l1:1"}, "linf and l2"),
+        ({"radius": "8/255"}, "NORM:SIZE"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line_and_leaves_no_folder(
+    wrong: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        train("pgd-at", digits(40), **{"epochs": 1, "out": tmp_path / "run", **wrong})
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        ({"schedule": "cosin"}, "'constant', 'step', 'cosine' or 'one-cycle'"),
+        ({"select": "best"}, "'last', 'average' or 'worst'"),
+        ({"precision": "fp16"}, "'fp32' or 'bf16'"),
+        ({"head": "cosin"}, "'linear' or 'cosine'"),
+        ({"epoch": 3}, "epoch: Unexpected keyword argument"),
+    ],
+)
+def test_a_stored_configuration_reads_back_and_wrong_ones_do_not(
+    wrong: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    out = train("pgd-at(steps=1)", digits(40), epochs=1, out=tmp_path / "run")
+    stored = yaml.safe_load((out / "config.yaml").read_text())
+    assert TrainConfig(**stored).plain() == stored
+    with pytest.raises(InputError) as error:
+        TrainConfig(**{**stored, **wrong})
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_wrong_data_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs a radius above 0, got none"):
+        train("pgd-at", digits(radius=None), epochs=1, out=tmp_path / "run")
+    oblong = ArrayData.of(np.zeros((4, 1, 8, 6), np.uint8), [0, 1, 0, 1], name="oblong")
+    with pytest.raises(InputError, match="square images, got 8x6"):
+        train("standard", oblong, epochs=1, out=tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="is no training run"):
+        train("standard", digits(40), epochs=1, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    with pytest.raises(SetupError, match="cannot make the run folder"):
+        train("standard", digits(40), epochs=1, out=tmp_path / "letter.txt" / "run")
