@@ -7,7 +7,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 
 def make(address: str, split: str) -> object:
@@ -44,6 +44,9 @@ def _from_file(path: Path, address: str) -> ModuleType:
     assert spec is not None  # the name ends with .py
     assert spec.loader is not None
     module = module_from_spec(spec)
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:  # its neighbours can be imported, as if Python had started it as a script
+        sys.path.insert(0, beside)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -62,4 +65,4 @@ def _from_package(place: str, address: str) -> ModuleType:
 
 
 def _failed(address: str, error: Exception) -> InputError:
-    return InputError(f"{address}: {type(error).__name__}: {' '.join(str(error).split())}")
+    return InputError(f"{address}: {type(error).__name__}: {reason(error)}")

@@ -39,7 +39,8 @@ def make(address: str, shape: Shape) -> nn.Module:
 
 def _import(place: str) -> ModuleType:
     try:
-        return import_module(place)
+        with _importable(Path.cwd()):
+            return import_module(place)
     except ModuleNotFoundError as error:
         raise InputError(
             f"cannot import {place!r}: {error}; set PYTHONPATH, or give the file: path/to/file.py:factory"
