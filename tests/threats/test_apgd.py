@@ -37,7 +37,7 @@ def test_checkpoints_of_100_steps():
     assert checkpoints(100) == [22, 41, 57, 70, 80, 87, 93, 99]
 
 
-# Where the true class is third, DLR is constant and its gradient is rounding noise, which l2 turns into a full step: the
+# Where the true class is third, DLR is constant and its gradient is rounding noise, which l2 makes a full step: the
 # small l2 radius keeps the true class among the first two, so that equality to 1e-9 can be asked for. On CE the large
 # one keeps the ascent from converging, after which "did the loss rise?" is decided by the last bit.
 @pytest.mark.parametrize(

@@ -42,12 +42,14 @@ def steepest(gradient: Images, norm: Norm) -> Images:
     raise ValueError(f"no steepest step for {norm}; linf and l2 have one")
 
 
-def start_noise(images: Images, radius: PerSample, norm: Norm, sample: Labels, seed: int, step: int = 0) -> Images:
+def start_noise(
+    images: Images, radius: PerSample, norm: Norm, sample: Labels, seed: int, step: int = 0, *, purpose: str = "start"
+) -> Images:
     """A random point of the ball: uniform in the cube for linf, uniform in the ball for l2."""
     shape = tuple(images.shape[1:])
     if norm == "linf":
-        return (uniform(shape, sample, seed, "start", step).to(images) * 2 - 1) * spread(radius, images)
-    direction = normal(shape, sample, seed, "start", step).to(images)
+        return (uniform(shape, sample, seed, purpose, step).to(images) * 2 - 1) * spread(radius, images)
+    direction = normal(shape, sample, seed, purpose, step).to(images)
     # A uniform draw to the power 1/d makes the radius of a point that is uniform in a d-dimensional ball.
-    length = uniform((1,), sample, seed, "start/length", step).to(images)[:, 0] ** (1 / images[0].numel())
+    length = uniform((1,), sample, seed, purpose + "/length", step).to(images)[:, 0] ** (1 / images[0].numel())
     return steepest(direction, "l2") * spread(radius * length, images)

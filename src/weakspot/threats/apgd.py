@@ -5,12 +5,12 @@ from typing import ClassVar
 import torch
 from pydantic import PositiveInt
 
-from weakspot.addresses import Norm, RadiusField
+from weakspot.addresses import Norm, Radius, RadiusField
 from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample
 from weakspot.maths.balls import project, spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy, dlr
-from weakspot.threats.search import Loss, Search
+from weakspot.threats.search import Loss, Search, attack
 
 MOMENTUM = 0.75  # the paper's alpha
 ENOUGH_INCREASES = 0.75  # the paper's rho
@@ -27,9 +27,9 @@ def checkpoints(steps: int) -> list[int]:
     return found
 
 
-def extreme_start(x0: Images, radius: PerSample, norm: Norm, sample: Labels, seed: int, restart: int) -> Images:
+def extreme_start(x0: Images, radius: PerSample, norm: Norm, sample: Labels, seed: int, purpose: str) -> Images:
     """A random point on the boundary of the ball: the noise is rescaled until its norm is the radius."""
-    noise = start_noise(x0, torch.ones_like(radius), norm, sample, seed, restart)
+    noise = start_noise(x0, torch.ones_like(radius), norm, sample, seed, purpose=purpose)
     length = noise.flatten(1).abs().amax(1) if norm == "linf" else noise.flatten(1).norm(dim=1)
     return (x0 + noise * spread(radius / length, x0)).clamp(0, 1)
 
@@ -79,15 +79,16 @@ def apgd(
     return best_x, best
 
 
-def _run(loss: Loss, search: Search, radius: float, norm: Norm, steps: int, restarts: int) -> Images:
+def from_restarts(search: Search, radius: Radius, loss: Loss, steps: int, restarts: int, purpose: str) -> None:
+    """APGD on what is alive, `restarts` times; fooled samples leave between restarts, never within one."""
     for restart in range(restarts):
-        rows = search.alive()  # fooled samples leave between restarts, never within one
+        rows = search.alive()
         if not len(rows):
             break
-        radii = search.images.new_full((len(rows),), radius)
-        start = extreme_start(search.images[rows], radii, norm, search.sample[rows], search.seed, restart)
-        apgd(search, rows, radii, norm, loss, steps, start)
-    return search.best
+        radii = search.images.new_full((len(rows),), float(radius))
+        sample = search.sample[rows]
+        start = extreme_start(search.images[rows], radii, radius.norm, sample, search.seed, f"{purpose}/{restart}")
+        apgd(search, rows, radii, radius.norm, loss, steps, start)
 
 
 @settings
@@ -102,8 +103,11 @@ class ApgdCe:
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
-        search = Search(model, images, labels, sample, seed)
-        return _run(cross_entropy, search, float(self.radius), self.radius.norm, self.steps, self.restarts)
+        return attack([self], model, images, labels, sample, seed)
+
+    def run(self, search: Search) -> None:
+        """Attack what is alive."""
+        from_restarts(search, self.radius, cross_entropy, self.steps, self.restarts, self.name)
 
 
 @settings
@@ -118,5 +122,8 @@ class ApgdDlr:
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
-        search = Search(model, images, labels, sample, seed)
-        return _run(dlr, search, float(self.radius), self.radius.norm, self.steps, self.restarts)
+        return attack([self], model, images, labels, sample, seed)
+
+    def run(self, search: Search) -> None:
+        """Attack what is alive."""
+        from_restarts(search, self.radius, dlr, self.steps, self.restarts, self.name)

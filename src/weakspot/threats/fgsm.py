@@ -7,7 +7,7 @@ from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels
 from weakspot.maths.balls import spread, steepest
 from weakspot.maths.losses import cross_entropy
-from weakspot.threats.search import Search
+from weakspot.threats.search import Search, attack
 
 
 @settings
@@ -20,11 +20,12 @@ class Fgsm:
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """The stepped images, or the clean ones where the step did not lower the margin."""
-        search = Search(model, images, labels, sample, seed)
+        return attack([self], model, images, labels, sample, seed)
+
+    def run(self, search: Search) -> None:
+        """One step for each sample that is alive."""
         rows = search.alive()
-        if len(rows):
-            x = images[rows]
-            radius = x.new_full((len(rows),), float(self.radius))
-            _, gradient = search.gradient(x, rows, cross_entropy)
-            search.logits((x + spread(radius, x) * steepest(gradient, self.radius.norm)).clamp(0, 1), rows)
-        return search.best
+        x = search.images[rows]
+        radius = x.new_full((len(rows),), float(self.radius))
+        _, gradient = search.gradient(x, rows, cross_entropy)
+        search.logits((x + spread(radius, x) * steepest(gradient, self.radius.norm)).clamp(0, 1), rows)

@@ -9,15 +9,22 @@ from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample
 from weakspot.maths.balls import project, spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy
-from weakspot.threats.search import Loss, Search
+from weakspot.threats.search import Loss, Search, attack
 
 
 def pgd(
-    search: Search, rows: Labels, radius: PerSample, norm: Norm, loss: Loss, steps: int, step: float, restart: int = 0
+    search: Search,
+    rows: Labels,
+    radius: PerSample,
+    norm: Norm,
+    loss: Loss,
+    steps: int,
+    step: float,
+    purpose: str = "pgd",
 ) -> None:
     """Ascend `loss` from a random point of each row's own ball; `step` is a share of the radius."""
     x0 = search.images[rows]
-    delta = start_noise(x0, radius, norm, search.sample[rows], search.seed, restart)
+    delta = start_noise(x0, radius, norm, search.sample[rows], search.seed, purpose=purpose)
     for _ in range(steps):  # the start and the point after each step are all judged
         # Clamping to [0, 1] only shortens delta, pixel by pixel, so the result stays in the ball as well.
         x = (x0 + delta).clamp(0, 1)
@@ -42,11 +49,13 @@ class Pgd:
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
-        search = Search(model, images, labels, sample, seed)
+        return attack([self], model, images, labels, sample, seed)
+
+    def run(self, search: Search) -> None:
+        """Attack what is alive; fooled samples leave between restarts, never within one."""
         for restart in range(self.restarts):
-            rows = search.alive()  # fooled samples leave between restarts, never within one
+            rows = search.alive()
             if not len(rows):
                 break
-            radius = images.new_full((len(rows),), float(self.radius))
-            pgd(search, rows, radius, self.radius.norm, cross_entropy, self.steps, self.step, restart)
-        return search.best
+            radius = search.images.new_full((len(rows),), float(self.radius))
+            pgd(search, rows, radius, self.radius.norm, cross_entropy, self.steps, self.step, f"pgd/{restart}")

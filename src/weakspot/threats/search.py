@@ -1,6 +1,7 @@
 """What every attack stands on: a model that counts what it is asked, and the worst point seen for each image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -92,3 +93,32 @@ class Search:
             (gradient,) = torch.autograd.grad(values.sum(), x)
         self.judge(x.detach(), logits.detach(), rows)
         return values.detach(), finite_or_zero(gradient)
+
+
+@runtime_checkable
+class Part(Protocol):
+    """An attack that can stand alone or in an ensemble: it lowers the margins of the rows that are still alive."""
+
+    name: ClassVar[str]
+
+    def run(self, search: Search) -> None:
+        """Attack `search.alive()`; each sample is attacked to the end of the part, fooled or not."""
+        ...
+
+
+def attack(
+    parts: Sequence[Part], model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int
+) -> Images:
+    """Run `parts` one after the other on what is left alive; returns each image's lowest-margin point.
+
+    A sample leaves at the end of the part that broke it, which is credited: so its prediction is the one at the lowest
+    margin of that part run to its end, and not the first wrong one that happened to come up.
+    """
+    search = Search(model, images, labels, sample, seed)
+    for part in parts:
+        before = search.alive()
+        if not len(before):
+            break
+        part.run(search)
+        search.oracle.credit(before[search.lowest[before] < 0], part.name)
+    return search.best
