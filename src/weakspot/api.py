@@ -14,6 +14,7 @@ from weakspot.data import load as load_data
 from weakspot.errors import InputError
 from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
+from weakspot.fit import check_fit
 from weakspot.models import frozen
 from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare, shard_of
 from weakspot.run import Run
@@ -96,6 +97,9 @@ def carry_out(
     """Do what `prepare` planned; finished units are left as they are."""
     tell, remark = tell or (lambda _: None), remark or (lambda _: None)
     part = shard_of(shard)
+    module = on_device(prepared.device, prepared.model.module)
+    with frozen(module):
+        check_fit(module, prepared.data, prepared.device)
     for line in auditing.open_run(prepared.folder, prepared.manifest):
         remark(line)
     text = to_yaml(prepared.config)
@@ -103,7 +107,6 @@ def carry_out(
     todo, lines = auditing.pending(prepared.folder, prepared.units, part)
     for line in lines:
         remark(line)
-    module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
         auditing.run_units(
             module, prepared.data, prepared.threats, todo, prepared.folder, prepared.config.seed, prepared.device, tell
@@ -118,6 +121,7 @@ def estimate(prepared: Prepared, *, shard: str | None = None) -> Estimate:
     todo, _ = auditing.pending(prepared.folder, prepared.units, shard_of(shard))
     module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
+        check_fit(module, prepared.data, prepared.device)
         return probe(
             module, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
         )

@@ -84,6 +84,8 @@ def prepare(
     """
     read = load_data(default_data(model) if data is None else data, split="test", offline=offline, seed=seed)
     read = read if limit is None else first_of(read, limit)
+    if len(read.classes) < 2:
+        raise InputError(f"{read.name} has one class only ({read.classes[0]}); an audit compares at least two classes")
     loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
     radii = _radii(radius, read)
     named = tuple(threats) or _preset(preset or DEFAULT_PRESET)

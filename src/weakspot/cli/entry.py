@@ -137,6 +137,8 @@ def explain(error: BaseException, given: Sequence[str]) -> Failure:
         return Failure(error.exit_code, line)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
         return Failure(ENVIRONMENT, f"{line}; free some space or write elsewhere")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own is not imported here
+        return Failure(ENVIRONMENT, "out of memory; give a smaller --block, or --device cpu")
     return Failure(INTERNAL, f"internal error, please report it with the lines above: {type(error).__name__}: {line}")
 
 
