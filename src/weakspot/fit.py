@@ -32,7 +32,8 @@ def check_fit(model: Classifier, data: Data, device: torch.device) -> None:
             "returns one row of scores per image"
         )
     if logits.shape[1] != len(data.classes):
+        named = ", ".join(data.classes[:3]) + (", ..." if len(data.classes) > 3 else "")
         raise InputError(
-            f"the model returns {logits.shape[1]} logits and the data has {len(data.classes)} classes "
-            f"({', '.join(data.classes[:3])}{', ...' if len(data.classes) > 3 else ''}); both must know the same classes in the same order"
+            f"the model returns {logits.shape[1]} logits and the data has {len(data.classes)} classes ({named}); both "
+            "must know the same classes in the same order"
         )
