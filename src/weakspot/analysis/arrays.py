@@ -21,3 +21,9 @@ def ratio(part: Number, whole: Number) -> np.ndarray:
     """`part / whole` in float64, elementwise with broadcasting; NaN where `whole` is 0, which is not 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+
+
+def mean(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """The mean over `axis` of the values that are defined; NaN where none is."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0).sum(axis=axis), known.sum(axis=axis))

@@ -1,0 +1,102 @@
+"""Bootstrap intervals: images are resampled with replacement within each class, so class sizes stay (Efron, 1979).
+
+For a single class's accuracy `intervals.wilson` is better, and for a minimum over classes `worst_class`: a percentile
+interval of a minimum keeps the minimum's bias.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from weakspot.analysis.arrays import Labels, ratio
+from weakspot.analysis.confusion import confusion_cells
+from weakspot.analysis.intervals import Interval, clopper_pearson
+
+DRAWS = 1000
+
+
+def percentiles(draws: Float[np.ndarray, "draws ..."], level: float = 0.95) -> Interval:
+    """The central interval of the draws that are defined, elementwise; NaN where none is."""
+    undefined = np.isnan(draws).all(axis=0)
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(np.where(undefined, 0, draws), [tail, 1 - tail], axis=0)
+    return Interval(low=np.where(undefined, np.nan, low), high=np.where(undefined, np.nan, high))
+
+
+def resampled_means(
+    values: Float[np.ndarray, "samples columns"], label: Labels, classes: int, draws: int, seed: int
+) -> Float[np.ndarray, "draws classes columns"]:
+    """Class means of `values` in each resample; NaN for a class without samples.
+
+    One row of `values` is one image: whatever belongs to an image (all its corruptions, all runs that saw it) stays
+    together as its columns.
+    """
+    random = np.random.default_rng(seed)
+    means = np.full((draws, classes, values.shape[1]), np.nan)
+    for c in range(classes):
+        mine = values[label == c]
+        if n := len(mine):
+            step = max(1, 2_000_000 // n)  # a large class is resampled in parts, to bound memory
+            for start in range(0, draws, step):
+                some = min(step, draws - start)
+                picks = random.integers(0, n, (some, n)) + n * np.arange(some)[:, None]
+                times = np.bincount(picks.ravel(), minlength=some * n).reshape(some, n)
+                means[start : start + some, c] = times @ mine / n
+    return means
+
+
+def resampled_errors(
+    label: Labels, prediction: Labels, classes: int, draws: int, seed: int
+) -> tuple[Int[np.ndarray, "draws classes"], Int[np.ndarray, "draws classes"]]:
+    """False positives and false negatives per class in each resample.
+
+    Resampling the images of a class is a multinomial draw from its row of the confusion matrix; only cells that hold
+    a sample are drawn, so 1,000 classes are no million cells.
+    """
+    random = np.random.default_rng(seed)
+    cells = confusion_cells(label, prediction, classes)
+    positives = np.zeros((draws, classes), dtype=np.int64)
+    negatives = np.zeros((draws, classes), dtype=np.int64)
+    bounds = np.searchsorted(cells.label, np.arange(classes + 1))
+    for c, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        predicted, count = cells.prediction[start:stop], cells.count[start:stop]
+        off = predicted != c
+        if off.any():
+            drawn = random.multinomial(count.sum(), count / count.sum(), draws)[:, off]
+            positives[:, predicted[off]] += drawn
+            negatives[:, c] = drawn.sum(axis=1)
+    return positives, negatives
+
+
+@dataclass(frozen=True)
+class AttractionIntervals:
+    """Intervals of `Attraction`'s shares; NaN where the share is undefined."""
+
+    cfps: Interval
+    cfns: Interval
+
+
+def attraction_intervals(
+    label: Labels, prediction: Labels, classes: int, seed: int, draws: int = DRAWS, level: float = 0.95
+) -> AttractionIntervals:
+    """Bootstrap intervals of CFPS and CFNS.
+
+    A class with none (or all) of the errors has the same in every resample; its open end is the Clopper-Pearson limit
+    of 0 of (or all of) the errors instead.
+    """
+    wrong = label != prediction
+    drawn = resampled_errors(label, prediction, classes, draws, seed)
+    observed = (np.bincount(prediction[wrong], minlength=classes), np.bincount(label[wrong], minlength=classes))
+    cfps, cfns = (_share_interval(counts, each, level) for counts, each in zip(observed, drawn, strict=True))
+    return AttractionIntervals(cfps=cfps, cfns=cfns)
+
+
+def _share_interval(
+    counts: Int[np.ndarray, " classes"], drawn: Int[np.ndarray, "draws classes"], level: float
+) -> Interval:
+    errors = counts.sum()
+    found = percentiles(ratio(drawn, drawn.sum(axis=1, keepdims=True)), level)
+    exact = clopper_pearson(counts, np.full_like(counts, errors), level)
+    end = (counts == 0) | (counts == errors)
+    return Interval(low=np.where(end, exact.low, found.low), high=np.where(end, exact.high, found.high))
