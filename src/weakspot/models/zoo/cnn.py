@@ -1,7 +1,9 @@
 """A small network of our own, for grey 28x28 images on a CPU: the packaged model's architecture.
 
-222,000 parameters (887 kB as float32) and 3.4 million multiplications per image at 28x28 with 10 classes. The first
-two layers halve the image at once, since a convolution at full size would cost more than all others together.
+222,298 parameters (889 kB as float32) and 3.4 million multiplications per image at 28x28 with 10 classes. The first
+two layers halve the image at once, since a convolution at full size would cost more than all others together. No
+norms: a sample's logits never depend on its batch, and group norms cost 20 to 40 % of the time for no gain (N-FGSM at
+linf:0.1, 12,000 Fashion-MNIST images, 4 epochs, one seed, 1,000 test images under PGD-10: 63.7 % without, 62.4 % with).
 """
 
 import torch.nn.functional as F
@@ -12,11 +14,7 @@ from weakspot.models.zoo.model import Features, Normalize, Shape, ZooModel, chec
 
 
 class Cnn(ZooModel):
-    """Four convolutions (32, 48, 64, 64 channels; strides 2, 2, 1, 2) with group norm, then 128 hidden units.
-
-    Group norm (Wu, He, 2018, arXiv:1803.08494) and not batch norm: a sample's logits never depend on its batch, neither
-    in training nor in an attack.
-    """
+    """Four convolutions (32, 48, 64, 64 channels; strides 2, 2, 1, 2), then 128 hidden units."""
 
     head_name = "linear"
 
@@ -28,8 +26,6 @@ class Cnn(ZooModel):
         self.conv2 = nn.Conv2d(32, 48, 4, stride=2, padding=1)
         self.conv3 = nn.Conv2d(48, 64, 3, padding=1)
         self.conv4 = nn.Conv2d(64, 64, 3, stride=2, padding=1)
-        self.norm1, self.norm2 = nn.GroupNorm(8, 32), nn.GroupNorm(8, 48)
-        self.norm3, self.norm4 = nn.GroupNorm(8, 64), nn.GroupNorm(8, 64)
         side = (shape.size // 4 + 1) // 2
         self.hidden = nn.Linear(64 * side**2, 128)
         self.linear = nn.Linear(128, shape.classes)
@@ -37,8 +33,7 @@ class Cnn(ZooModel):
     def features(self, images: Images) -> Features:
         """The 128 hidden units."""
         check_size(images, self.size, "cnn")
-        x = F.relu(self.norm1(self.conv1(self.normalize(images))))
-        x = F.relu(self.norm2(self.conv2(x)))
-        x = F.relu(self.norm3(self.conv3(x)))
-        x = F.relu(self.norm4(self.conv4(x)))
+        x = F.relu(self.conv1(self.normalize(images)))
+        x = F.relu(self.conv3(F.relu(self.conv2(x))))
+        x = F.relu(self.conv4(x))
         return F.relu(self.hidden(x.flatten(1)))
