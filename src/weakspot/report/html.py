@@ -16,7 +16,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
-from plotly.utils import PlotlyJSONEncoder
 
 from weakspot.report import figures
 from weakspot.report.schema import Summary
@@ -66,6 +65,7 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapp
         verdict=verdict(summary),
         failed=[doubt for doubt in summary["doubts"] if doubt["status"] == "fail"],
         headline=name,
+        radius=next((threat["radius"] for threat in manifest["threats"] if threat["radius"]), ""),
         cells=shown,
         rows=class_rows(summary),
         anchors=_anchors(summary["data"]["classes"]),
@@ -111,7 +111,7 @@ def _packed(text: str) -> str:
 
 def _embedded(content: Any) -> str:
     """JSON that cannot end the element it stands in, whatever its strings hold."""
-    text = json.dumps(content, cls=PlotlyJSONEncoder, separators=(",", ":"))
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -120,13 +120,13 @@ def _drawings(summary: Summary) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     _, cell = headline(summary)
     if cell is not None:
-        drawn["accuracy"] = figures.as_json(figures.accuracy_figure(summary))
+        drawn["accuracy"] = figures.accuracy_figure(summary)
         if len(cell["classes"]) > figures.FEW:
-            drawn["distribution"] = figures.as_json(figures.distribution_figure(summary))
+            drawn["distribution"] = figures.distribution_figure(summary)
     for place, other in enumerate(cells(summary).values()):
         if other["confusion"] is not None:
-            drawn[f"confusion-{place}"] = figures.as_json(figures.confusion_figure(other))
-        drawn[f"attraction-{place}"] = figures.as_json(figures.attraction_figure(other))
+            drawn[f"confusion-{place}"] = figures.confusion_figure(other)
+        drawn[f"attraction-{place}"] = figures.attraction_figure(other)
     return {"figures": drawn, "dark": figures.DARK}
 
 

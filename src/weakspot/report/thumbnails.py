@@ -16,6 +16,8 @@ PAIRS = 12
 PER_PAIR = 2
 LARGEST = 96
 """Pixels: larger images are scaled down, since the page must stay small."""
+BRIGHTEST = 0.35
+"""How far from middle grey the magnified part may go: all the way would glare."""
 FACTORS = (1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 
 
@@ -41,6 +43,8 @@ class Group:
 
     source: str
     target: str
+    place: tuple[int, int]
+    """The numbers of the two classes."""
     count: int
     """How many samples of `source` end as `target` under the headline threat."""
     thumbnails: list[Thumbnail]
@@ -65,7 +69,14 @@ def worst_confusions(summary: Summary, images: Iterable[Mapping[str, Any]]) -> l
             _keep(kept.setdefault(pair, {}), record)
     ranked = sorted(kept, key=lambda pair: -wanted[pair])[:PAIRS]
     return [
-        Group(*pair, wanted[pair], [_thumbnail(record, *pair) for record in kept[pair].values()]) for pair in ranked
+        Group(
+            source=source,
+            target=target,
+            place=(names.index(source), names.index(target)),
+            count=wanted[source, target],
+            thumbnails=[_thumbnail(record, source, target) for record in kept[source, target].values()],
+        )
+        for source, target in ranked
     ]
 
 
@@ -94,7 +105,7 @@ def _thumbnail(record: Mapping[str, Any], source: str, target: str) -> Thumbnail
     clean, attacked = _unit(record["clean"]), _unit(record["attacked"])
     added = attacked - clean
     most = float(np.abs(added).max(initial=0.0))
-    factor = max([f for f in FACTORS if f * most <= 0.5], default=1) if most > 0 else 0
+    factor = max([f for f in FACTORS if f * most <= BRIGHTEST], default=1) if most > 0 else 0
     return Thumbnail(
         source=source,
         target=target,

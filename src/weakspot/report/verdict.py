@@ -8,6 +8,9 @@ from weakspot.report.words import between, headline, percent, printable
 FEW_SAMPLES = 100
 """Below this many images of a class its 95 % interval is wider than about 10 points to either side."""
 
+PER_CENT = "\u00a0%"
+"""The sign never stands alone at the start of a line."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -41,11 +44,13 @@ def verdict(summary: Summary) -> Verdict:
     tied = [entry for entry in cell["classes"] if entry["accuracy"] == worst["accuracy"]]
     entry = tied[0]
     verb = "withstand every attack" if name == "robust" else "are right"
-    subject = (
-        f"{percent(worst['accuracy'])} % {between(worst['low'], worst['high'])} of its {entry['samples']:,} images"
+    sentence = (
+        f"{percent(worst['accuracy'])}{PER_CENT} {between(worst['low'], worst['high'])} of its {entry['samples']:,} "
+        f"images {verb}, against {percent(cell['accuracy'])}{PER_CENT} of all {cell['samples']:,} images."
     )
-    sentence = f"{subject} {verb}, against {percent(cell['accuracy'])} % of all {cell['samples']:,} images."
     title = printable(worst["name"])
+    if seen := [pair for pair in cell["top_confusions"] if pair["source"] == worst["name"]]:
+        sentence += f" It is most often seen as {printable(seen[0]['target'])} ({seen[0]['count']:,} images)."
     if len(tied) > 1:
         sentence += f" {len(tied) - 1} more class{'es share' if len(tied) > 2 else ' shares'} this lowest accuracy."
     return Verdict("Weakest class", title, sentence, _figures(summary, name, cell), limits(summary))
@@ -89,8 +94,9 @@ def _about_the_minimum(cell: Cell) -> list[str]:
     found = []
     if worst["corrected"] is not None and worst["probability"] is not None:
         found.append(
-            f"The lowest of {len(known)} estimates tends to be too low: corrected, {percent(worst['corrected'])} %. "
-            f"The chance that this class is the weakest one is {percent(worst['probability'])} %."
+            f"The lowest of {len(known)} estimates tends to be too low: corrected, "
+            f"{percent(worst['corrected'])}{PER_CENT}. "
+            f"The chance that this class is the weakest one is {percent(worst['probability'])}{PER_CENT}."
         )
     elif len(known) > 1:
         found.append(f"The lowest of {len(known)} estimates tends to be too low; near ties may swap places.")

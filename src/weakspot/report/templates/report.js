@@ -29,18 +29,29 @@
     });
   }
 
+  // Names and numbers are left alone: a class may be called like a colour.
+  const bare = new Set(["x", "y", "z", "text", "ticktext", "name", "customdata"]);
   const dressed = (part, colours) => {
     if (typeof part === "string") return colours[part] ?? part;
     if (Array.isArray(part)) return part.map((inner) => dressed(inner, colours));
     if (part === null || typeof part !== "object") return part;
-    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, dressed(inner, colours)]));
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, bare.has(key) ? inner : dressed(inner, colours)]));
   };
   const draw = (place, printing) => {
     if (!window.Plotly || place.closest("[hidden]")) return;
     const { data, layout } = dressed(figures[place.dataset.figure], night.matches && !printing ? dark : {});
+    // On a narrow page a legend of many hidden threats would leave no room for the picture.
+    if (place.clientWidth < 640) for (const trace of data) if (trace.visible === "legendonly") trace.showlegend = false;
+    const isNew = !place.data;
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+    if (isNew && place.dataset.figure.startsWith("confusion")) {
+      place.on("plotly_click", ({ points: [cell] }) => {
+        if (document.getElementById(`pair-${cell.y}-${cell.x}`)) location.hash = `pair-${cell.y}-${cell.x}`;
+      });
+    }
   };
-  const drawAll = (printing = false) => document.querySelectorAll(".chart").forEach((place) => draw(place, printing));
+  const charts = () => document.querySelectorAll(".chart");
+  const drawAll = (printing = false) => charts().forEach((place) => draw(place, printing));
 
   for (const select of document.querySelectorAll("select[data-choose]")) {
     select.addEventListener("change", () => {
@@ -58,11 +69,14 @@
     const library = document.createElement("script");
     library.textContent = await new Response(stream).text();
     document.head.append(library);
-    drawAll();
+    for (const place of charts()) {
+      await new Promise(requestAnimationFrame); // one picture per frame: the page can be scrolled meanwhile
+      draw(place, false);
+    }
     document.body.dataset.drawn = "yes";
   };
   unpack().catch(() => {
-    for (const place of document.querySelectorAll(".chart")) place.textContent = "This browser cannot draw the picture; the tables hold its numbers.";
+    for (const place of charts()) place.textContent = "This browser cannot draw the picture; the tables hold its numbers.";
   });
   night.addEventListener("change", () => drawAll());
   addEventListener("beforeprint", () => drawAll(true));
