@@ -42,3 +42,35 @@ def kl(reference: Logits, logits: Logits) -> PerSample:
 def finite_or_zero(gradient: torch.Tensor) -> torch.Tensor:
     """The gradient with 0 for NaN and infinity, so that one bad sample stays where it is and poisons no other."""
     return gradient.nan_to_num(0.0, 0.0, 0.0)
+
+
+def targeted_dlr(logits: Logits, labels: Labels, targets: Labels) -> PerSample:
+    """DLR towards a class (Croce and Hein, 2020, eq. 7): -(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2).
+
+    It needs four classes; with three the denominator is z_(1) - z_(3), with two the plain difference is returned.
+    """
+    gap = (logits.gather(1, labels[:, None]) - logits.gather(1, targets[:, None])).squeeze(1)
+    if logits.shape[1] < 3:
+        return -gap
+    top = logits.topk(min(4, logits.shape[1]), dim=1).values
+    return -gap / (top[:, 0] - top[:, 2:].mean(1) + TINY)
+
+
+def targeted_margin(logits: Logits, labels: Labels, targets: Labels) -> PerSample:
+    """z_t - max_{j != t} z_j: above 0 the sample is taken for the target class."""
+    return margin(logits, targets)
+
+
+def probability_margin(logits: Logits, labels: Labels) -> PerSample:
+    """max_{j != y} p_j - p_y (PMA, CVPR 2025, arXiv:2411.15210): large steps where the model is unsure already."""
+    return -margin(logits.softmax(1), labels)
+
+
+def scaled_cross_entropy(logits: Logits, labels: Labels) -> PerSample:
+    """Cross-entropy of logits divided by their own gap z_(1) - z_(2), which is a constant (MIFPE, CVPR 2023).
+
+    No scale of the logits can make it underflow. The gap is kept above a hundred-millionth of the largest logit.
+    """
+    top = logits.detach().topk(2, dim=1).values
+    gap = (top[:, 0] - top[:, 1]).clamp(min=TINY) + 1e-8 * logits.detach().abs().amax(1)
+    return cross_entropy(logits / gap[:, None], labels)

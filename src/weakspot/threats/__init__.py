@@ -8,9 +8,11 @@ from weakspot.contracts import Threat
 from weakspot.errors import InputError, unknown
 from weakspot.registry import find
 from weakspot.threats.apgd import ApgdCe, ApgdDlr
+from weakspot.threats.apgd_t import ApgdT
 from weakspot.threats.clean import Clean
 from weakspot.threats.fgsm import Fgsm
 from weakspot.threats.pgd import Pgd
+from weakspot.threats.square import Square
 
 THREATS: Mapping[str, type[Threat]] = {
     "clean": Clean,
@@ -18,6 +20,8 @@ THREATS: Mapping[str, type[Threat]] = {
     "pgd": Pgd,
     "apgd-ce": ApgdCe,
     "apgd-dlr": ApgdDlr,
+    "apgd-t": ApgdT,
+    "square": Square,
 }
 """Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
 

@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 
 from weakspot.addresses import Norm, Radius, RadiusField
 from weakspot.config import settings
-from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample
+from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
 from weakspot.maths.balls import project, spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy, dlr
 from weakspot.threats.search import Loss, Search, attack
@@ -79,10 +79,12 @@ def apgd(
     return best_x, best
 
 
-def from_restarts(search: Search, radius: Radius, loss: Loss, steps: int, restarts: int, purpose: str) -> None:
-    """APGD on what is alive, `restarts` times; fooled samples leave between restarts, never within one."""
+def from_restarts(
+    search: Search, rows: Rows, radius: Radius, loss: Loss, steps: int, restarts: int, purpose: str
+) -> None:
+    """APGD on `rows`, `restarts` times; fooled samples leave between restarts, never within one."""
     for restart in range(restarts):
-        rows = search.alive()
+        rows = search.alive(rows)
         if not len(rows):
             break
         radii = search.images.new_full((len(rows),), float(radius))
@@ -105,9 +107,9 @@ class ApgdCe:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
         return attack([self], model, images, labels, sample, seed)
 
-    def run(self, search: Search) -> None:
-        """Attack what is alive."""
-        from_restarts(search, self.radius, cross_entropy, self.steps, self.restarts, self.name)
+    def run(self, search: Search, rows: Rows) -> None:
+        """Attack these rows."""
+        from_restarts(search, rows, self.radius, cross_entropy, self.steps, self.restarts, self.name)
 
 
 @settings
@@ -124,6 +126,6 @@ class ApgdDlr:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
         return attack([self], model, images, labels, sample, seed)
 
-    def run(self, search: Search) -> None:
-        """Attack what is alive."""
-        from_restarts(search, self.radius, dlr, self.steps, self.restarts, self.name)
+    def run(self, search: Search, rows: Rows) -> None:
+        """Attack these rows."""
+        from_restarts(search, rows, self.radius, dlr, self.steps, self.restarts, self.name)

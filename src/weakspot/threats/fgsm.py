@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
-from weakspot.contracts import Classifier, Images, Kind, Labels
+from weakspot.contracts import Classifier, Images, Kind, Labels, Rows
 from weakspot.maths.balls import spread, steepest
 from weakspot.maths.losses import cross_entropy
 from weakspot.threats.search import Search, attack
@@ -22,9 +22,8 @@ class Fgsm:
         """The stepped images, or the clean ones where the step did not lower the margin."""
         return attack([self], model, images, labels, sample, seed)
 
-    def run(self, search: Search) -> None:
-        """One step for each sample that is alive."""
-        rows = search.alive()
+    def run(self, search: Search, rows: Rows) -> None:
+        """One step for each of these rows."""
         x = search.images[rows]
         radius = x.new_full((len(rows),), float(self.radius))
         _, gradient = search.gradient(x, rows, cross_entropy)

@@ -6,7 +6,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from weakspot.addresses import Norm, RadiusField
 from weakspot.config import settings
-from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample
+from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
 from weakspot.maths.balls import project, spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy
 from weakspot.threats.search import Loss, Search, attack
@@ -51,10 +51,10 @@ class Pgd:
         """Each image's lowest-margin point over all iterates of all restarts, the clean image included."""
         return attack([self], model, images, labels, sample, seed)
 
-    def run(self, search: Search) -> None:
-        """Attack what is alive; fooled samples leave between restarts, never within one."""
+    def run(self, search: Search, rows: Rows) -> None:
+        """Attack these rows; fooled samples leave between restarts, never within one."""
         for restart in range(self.restarts):
-            rows = search.alive()
+            rows = search.alive(rows)
             if not len(rows):
                 break
             radius = search.images.new_full((len(rows),), float(self.radius))

@@ -65,9 +65,11 @@ class Search:
             self.clean_logits = self.oracle(images)
         self.lowest = margin(self.clean_logits, labels)
 
-    def alive(self) -> Rows:
-        """The rows that nothing has broken yet."""
-        return (self.lowest >= 0).nonzero().squeeze(1)
+    def alive(self, rows: Rows | None = None) -> Rows:
+        """Those of `rows` (by default of all) that nothing has broken yet."""
+        if rows is None:
+            return (self.lowest >= 0).nonzero().squeeze(1)
+        return rows[self.lowest[rows] >= 0]
 
     def judge(self, x: Images, logits: Logits, rows: Labels) -> PerSample:
         """Keep each point of `x` that lowers its row's margin; returns the margins. Each row occurs at most once."""
@@ -97,12 +99,12 @@ class Search:
 
 @runtime_checkable
 class Part(Protocol):
-    """An attack that can stand alone or in an ensemble: it lowers the margins of the rows that are still alive."""
+    """An attack that can stand alone or in an ensemble."""
 
     name: ClassVar[str]
 
-    def run(self, search: Search) -> None:
-        """Attack `search.alive()`; each sample is attacked to the end of the part, fooled or not."""
+    def run(self, search: Search, rows: Rows) -> None:
+        """Attack these rows, which are alive, and let `search` judge each point; the other rows stay untouched."""
         ...
 
 
@@ -119,6 +121,6 @@ def attack(
         before = search.alive()
         if not len(before):
             break
-        part.run(search)
+        part.run(search, before)
         search.oracle.credit(before[search.lowest[before] < 0], part.name)
     return search.best
