@@ -25,3 +25,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
     near = get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return InputError(f"unknown {what} {name!r}; {hint}known: {', '.join(names)}")
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, cut to the first line; its type's name where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

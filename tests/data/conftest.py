@@ -245,21 +245,16 @@ class Case:
     labels: torch.Tensor
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
-def case(request, tmp_path) -> Case:
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def case(request, tmp_path_factory) -> Case:
     """Every format and every kind of Python object, with the sample images."""
     name, channels = request.param
     images, labels = sample_images(channels)
     if name in WRITERS:
-        data = load(WRITERS[name][0](tmp_path / "set", images, labels))
+        data = load(WRITERS[name][0](tmp_path_factory.mktemp("case") / "set", images, labels))
     else:
         data = OBJECTS[name](images, labels, CLASSES)
     return Case(data, chw(images).contiguous().float() / 255, torch.from_numpy(labels))
-
-
-@pytest.fixture
-def samples():
-    return sample_images
 
 
 @pytest.fixture

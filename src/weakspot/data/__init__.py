@@ -93,7 +93,7 @@ def _at(address: str, split: str, offline: bool) -> Data:
     """The set at an address without a long tail."""
     word, colon, rest = address.partition(":")
     if not colon:
-        if address not in NAMED and Path(address).exists():
+        if address and address not in NAMED and Path(address).exists():
             raise InputError(
                 f"{address!r} is a path; say how to read it, as in folder:{address} ({', '.join(READERS)})"
             )
@@ -120,10 +120,13 @@ def _object(source: object, called: str) -> Data:
     """A Data from a Python object; `called` is what an error calls it."""
     if isinstance(source, Data):
         return source
-    if isinstance(source, Dataset | DataLoader):
-        return from_dataset(source)
     if isinstance(source, tuple | list) and len(source) == 2:
         return ArrayData.of(source[0], source[1])
+    indexed = (
+        hasattr(source, "__len__") and hasattr(source, "__getitem__") and not isinstance(source, list | tuple | dict)
+    )
+    if indexed or isinstance(source, Dataset | DataLoader):
+        return from_dataset(source)
     raise InputError(
         f"expected data as an address, (images, labels), a torch Dataset or DataLoader, got {called}; "
         "collect other things into arrays"

@@ -21,7 +21,7 @@ from torch import Tensor
 from weakspot.contracts import Images
 from weakspot.data.digest import blocks, digest
 from weakspot.data.labels import check_classes, check_labels
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 Layout = Literal["NCHW", "NHWC"]
 
@@ -111,7 +111,7 @@ def to_numpy(images: object, where: str) -> np.ndarray:
     try:
         array = np.asarray(images)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: images must have one shape; {error}") from error
+        raise InputError(f"{where}: images must have one shape; {reason(error)}") from error
     if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"{where}: images must be uint8 or floats in [0, 1], got {array.dtype}; convert them")
     return array

@@ -7,7 +7,6 @@ version of the sets consists of pickles and is not read.
 
 import gzip
 import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from typing import IO, cast
 import numpy as np
 
 from weakspot.data.arrays import ArrayData
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 _PIXELS = 3 * 32 * 32
 _MOST = 2**28
@@ -102,7 +101,7 @@ def _from_folder(path: Path, wanted: set[str]) -> dict[str, bytes]:
     try:
         return {name: (root / name).read_bytes() for name in wanted if (root / name).is_file()}
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror or reason(error)})") from error
 
 
 def _from_archive(path: Path, wanted: set[str]) -> dict[str, bytes]:
@@ -120,8 +119,10 @@ def _from_archive(path: Path, wanted: set[str]) -> dict[str, bytes]:
                 content = archive.extractfile(member) if name.name in wanted else None
                 if content is not None:
                     contents[name.name] = _Bounded(cast(BufferedIOBase, content), path).read(member.size)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise InputError(f"{path}: truncated or no tar archive ({error}); fetch it again") from error
+    except InputError:
+        raise
+    except Exception as error:  # tarfile and gzip raise many kinds of errors on damaged content
+        raise InputError(f"{path}: truncated or no tar archive ({reason(error)}); fetch it again") from error
     return contents
 
 

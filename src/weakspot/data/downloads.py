@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from weakspot.errors import InputError, SetupError
+from weakspot.errors import InputError, SetupError, reason
 
 _SECONDS = 30
 """Without a byte for so long, an attempt is given up."""
@@ -55,7 +55,9 @@ def obtain(source: Source, folder: Path, *, offline: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(f"cannot make {folder} ({error.strerror}); set WEAKSPOT_CACHE to a writable folder") from error
+        raise SetupError(
+            f"cannot make {folder} ({error.strerror or reason(error)}); set WEAKSPOT_CACHE to a writable folder"
+        ) from error
     if not os.access(folder, os.W_OK):
         raise SetupError(f"cannot write into {folder}; set WEAKSPOT_CACHE to a writable folder")
     return _fetch(source, path)
@@ -74,7 +76,7 @@ def _fetch(source: Source, path: Path) -> Path:
         except (OSError, ValueError) as error:  # no connection, or pooch's refusal of another SHA-256
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise SetupError(f"the disk of {path.parent} is full; free some space and try again") from error
-            found.append(f"{url}: {' '.join(str(error).split())[:200]}")
+            found.append(f"{url}: {reason(error)}")
     raise SetupError(f"cannot fetch {path.name} ({'; '.join(found)}); put the file at {path} yourself")
 
 

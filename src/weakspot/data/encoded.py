@@ -15,7 +15,7 @@ from weakspot.contracts import Data, Images
 from weakspot.data.arrays import ArrayData, to_unit
 from weakspot.data.digest import digest
 from weakspot.data.labels import check_classes, check_labels
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -130,7 +130,7 @@ def _decode(source: Path | bytes, called: str, shape: tuple[int, int, int]) -> n
         try:
             pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
         except Exception as error:  # Pillow raises many kinds of errors on damaged content
-            raise InputError(f"{called}: damaged image ({error}); replace or remove it") from error
+            raise InputError(f"{called}: damaged image ({reason(error)}); replace or remove it") from error
     if pixels.shape[:2] != shape[1:]:
         raise InputError(f"{called}: the image changed while it was read; start again")
     return pixels[None] if shape[0] == 1 else pixels.transpose(2, 0, 1)
@@ -140,4 +140,4 @@ def _open(source: Path | bytes, called: str) -> Image.Image:
     try:
         return Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS)
     except Exception as error:  # as above; a false size is refused by Pillow's own limit
-        raise InputError(f"{called}: no readable image ({error}); replace or remove it") from error
+        raise InputError(f"{called}: no readable image ({reason(error)}); replace or remove it") from error

@@ -15,7 +15,7 @@ from struct import unpack
 import numpy as np
 
 from weakspot.data.arrays import ArrayData
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 MOST_UNPACKED = 2**31
 """Bytes that a packed file may unpack into memory; larger ones are unpacked to disk by the user and memory-mapped."""
@@ -69,9 +69,9 @@ def read_array(file: Path) -> np.ndarray:
                 return _mapped(file, shape)
             return _unpacked(stream, file, shape)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{file}: truncated or no gzip file ({error}); fetch it again") from error
+        raise InputError(f"{file}: truncated or no gzip file ({reason(error)}); fetch it again") from error
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"{file}: cannot be read ({error.strerror or reason(error)})") from error
 
 
 def _open(file: Path) -> gzip.GzipFile | BufferedReader:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 
 def check_labels(labels: object, samples: int, where: str) -> Int[Tensor, " samples"]:
@@ -27,7 +27,7 @@ def check_labels(labels: object, samples: int, where: str) -> Int[Tensor, " samp
     try:
         array = np.asarray(labels)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: labels must be one whole number for each image; {error}") from error
+        raise InputError(f"{where}: labels must be one whole number for each image; {reason(error)}") from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

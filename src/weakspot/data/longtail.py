@@ -4,6 +4,7 @@ With K classes in label order, imbalance ratio IR and r = 1 / IR: n_c = floor(n_
 the step form the first half of the classes have n_max and the others floor(n_max r).
 """
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -30,17 +31,14 @@ class LongTail:
         """Read `50` or `step:50`.
 
         Raises:
-            InputError: it is neither, or below 1.
+            InputError: it is neither, or not from 1 to 1,000,000.
 
         """
         form, _, ratio = text.rpartition(":")
-        try:
-            size = Fraction(ratio)
-        except (ValueError, ZeroDivisionError):
-            size = Fraction(0)
-        if form not in ("", "exp", "step") or size < 1:
+        size = Fraction(ratio) if re.fullmatch(r"\d{1,7}(\.\d{1,9})?", ratio, re.ASCII) else Fraction(0)
+        if form not in ("", "exp", "step") or not 1 <= size <= 10**6:
             raise InputError(
-                f"a long tail is written +lt=50 or +lt=step:50, with a ratio of at least 1, got +lt={text}"
+                f"a long tail is written +lt=50 or +lt=step:50, with a ratio from 1 to 1,000,000, got +lt={text}"
             )
         return cls(ratio=size, form="step" if form == "step" else "exp", seed=seed)
 
@@ -70,7 +68,7 @@ def long_tail(data: Data, tail: LongTail) -> Subset:
     head = min(len(order) for order in orders)
     counts = tail.counts(head, len(orders))
     if min(counts) < 1:
-        name = data.classes[counts.index(min(counts))]
+        name = data.classes[counts.index(0) if head else [len(order) for order in orders].index(0)]
         raise InputError(
             f"{data.name}{tail}: the class {name} would have no samples, since the smallest class has {head}; "
             "take a lower ratio or more samples"

@@ -6,7 +6,6 @@ An array stored without compression (`np.savez`) is memory-mapped inside the arc
 """
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -16,12 +15,10 @@ import numpy as np
 
 from weakspot.data.arrays import ArrayData
 from weakspot.data.idx import MOST_UNPACKED
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 _SPLIT_KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"), ("X_{}", "y_{}"))
 _WHOLE_KEYS = (("x", "y"), ("X", "y"), ("images", "labels"))
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile and numpy raise on broken, encrypted or truncated members."""
 
 
 def read_npz(path: Path, split: str, *, classes: Sequence[str] | None = None, radius: str | None = None) -> ArrayData:
@@ -49,10 +46,8 @@ def read_npz(path: Path, split: str, *, classes: Sequence[str] | None = None, ra
                 classes = [str(name) for name in _member(archive, "classes", path).ravel()]
     except InputError:
         raise
-    except _DAMAGED as error:
-        raise InputError(f"{path}: truncated or no npz archive ({error}); make or fetch it again") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds of errors on damaged or encrypted members
+        raise InputError(f"{path}: truncated or no npz archive ({reason(error)}); make or fetch it again") from error
     return ArrayData.of(images, labels, classes=classes, name=f"npz:{path}", split=found, radius=radius)
 
 

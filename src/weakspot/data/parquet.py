@@ -11,7 +11,7 @@ import duckdb
 
 from weakspot.contracts import Data
 from weakspot.data.encoded import from_encoded
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 
 _IMAGES = ("img", "image")
 _LABELS = ("label", "fine_label")
@@ -46,8 +46,7 @@ def read_parquet(path: Path, split: str) -> Data:
             rows = base.execute(f'SELECT {image}, "{label}" FROM read_parquet($1)', [names]).fetchall()
             classes = _class_names(base, names[0], label, path)
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: truncated or no Parquet file ({reason}); make or fetch it again") from error
+        raise InputError(f"{path}: truncated or no Parquet file ({reason(error)}); make or fetch it again") from error
     for row, (content, number) in enumerate(rows):
         if content is None or number is None:
             raise InputError(f"{path}: row {row} has no image or no label; every row needs both")

@@ -1,4 +1,4 @@
-"""Any map-style `torch.utils.data.Dataset` of (image, label) pairs, read batch by batch and never held whole."""
+"""Any map-style data set of (image, label) pairs, torch's or alike, read batch by batch and never held whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
 
 from weakspot.contracts import Data, Images
 from weakspot.data.arrays import ArrayData, channels_first, check_unit, to_numpy, to_unit
@@ -71,8 +71,10 @@ class DatasetData:
         return self._digest
 
 
-def from_dataset(dataset: Dataset[Any] | DataLoader[Any], *, classes: Sequence[str] | None = None) -> Data:
-    """A data set, or a DataLoader's (its order, batches and workers are not used).
+def from_dataset(dataset: Any, *, classes: Sequence[str] | None = None) -> Data:
+    """A torch Dataset, anything else with `__len__` and `__getitem__`, or a DataLoader's data set.
+
+    A DataLoader's order, batches and workers are not used.
 
     Images are tensors, arrays or PIL images: (C, H, W) or (H, W), floats in [0, 1] or uint8; uint8 is (H, W, C) by
     the rule of `arrays.py`. Labels are taken from `.targets` or `.labels` where these agree with the samples, else by

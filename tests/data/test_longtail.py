@@ -1,0 +1,131 @@
+"""Long tails: the published counts, an exact integer oracle, and draws that depend on the seed alone."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weakspot.data import ArrayData, load
+from weakspot.data.longtail import LongTail, long_tail
+from weakspot.data.subset import limit
+from weakspot.errors import InputError
+
+
+def balanced(per_class, classes, split="train"):
+    """Labels in a mixed order; the images are one pixel."""
+    labels = (np.arange(per_class * classes) * 7) % (per_class * classes) % classes
+    return ArrayData.of(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, split=split, name="set")
+
+
+@pytest.mark.parametrize(
+    "ratio, per_class, classes, counts, total",
+    [
+        ("50", 5000, 10, [5000, 3237, 2096, 1357, 878, 568, 368, 238, 154, 100], 13996),
+        ("10", 5000, 10, [5000], 20431),
+        ("100", 5000, 10, [5000], 12406),
+        ("10", 500, 100, [500, 488, 477], 19573),
+    ],
+)
+def test_published_counts(ratio, per_class, classes, counts, total):
+    data = balanced(per_class, classes)
+    assert data.labels.bincount().tolist() == [per_class] * classes
+    found = long_tail(data, LongTail.of(ratio)).labels.bincount().tolist()
+    assert found[: len(counts)] == counts
+    assert sum(found) == total
+    assert found[-1] == per_class // int(ratio)
+
+
+@given(head=st.integers(1, 6000), classes=st.integers(2, 120), ratio=st.fractions(1, 1000, max_denominator=4))
+def test_counts_against_exact_integers(head, classes, ratio):
+    """n = floor(x) exactly when n^(K-1) IR^c <= head^(K-1) < (n + 1)^(K-1) IR^c."""
+    power = classes - 1
+    for c, n in enumerate(LongTail(ratio=ratio).counts(head, classes)):
+        assert n**power * ratio**c <= head**power < (n + 1) ** power * ratio**c
+
+
+@given(head=st.integers(1, 6000), classes=st.integers(1, 120), ratio=st.fractions(1, 1000, max_denominator=4))
+def test_step_counts(head, classes, ratio):
+    counts = LongTail(ratio=ratio, form="step").counts(head, classes)
+    assert counts == [head] * (classes // 2) + [int(Fraction(head) / ratio)] * (classes - classes // 2)
+
+
+@given(seed=st.integers(0, 2**32), form=st.sampled_from(["exp", "step"]), ratio=st.integers(1, 20))
+def test_the_subset_is_distinct_ordered_and_repeatable(seed, form, ratio):
+    data = balanced(20, 5)
+    tail = LongTail(ratio=Fraction(ratio), form=form, seed=seed)
+    part = long_tail(data, tail)
+    assert list(part.indices) == sorted(set(part.indices))
+    assert Counter(part.labels.tolist()) == dict(enumerate(tail.counts(20, 5)))
+    assert long_tail(data, tail).indices == part.indices
+
+
+def test_steeper_tails_keep_a_part_of_what_flatter_ones_keep():
+    data = balanced(50, 5)
+    flat, steep = (set(long_tail(data, LongTail.of(ratio)).indices) for ratio in ("5", "10"))
+    assert steep < flat
+
+
+def test_the_seed_changes_which_samples_and_not_how_many():
+    data = balanced(50, 5)
+    first, second = (long_tail(data, LongTail.of("10", seed)) for seed in (0, 1))
+    assert first.indices != second.indices
+    assert torch.equal(first.labels.bincount(), second.labels.bincount())
+    assert (first.name, second.name) == ("set+lt=10", "set+lt=10+lt_seed=1")
+
+
+def test_the_smallest_class_caps_the_head():
+    data = ArrayData.of(np.zeros((100, 1, 1, 1), np.uint8), [0] * 38 + [1] * 32 + [2] * 30)
+    assert long_tail(data, LongTail.of("3")).labels.bincount().tolist() == [30, 17, 10]
+
+
+def test_a_class_that_would_be_empty_is_an_error():
+    data = balanced(20, 5)
+    with pytest.raises(InputError, match="the class 4 would have no samples, since the smallest class has 20"):
+        long_tail(data, LongTail.of("21"))
+    empty = ArrayData.of(np.zeros((2, 1, 1, 1), np.uint8), [0, 2])
+    with pytest.raises(InputError, match="the class 1 would have no samples"):
+        long_tail(empty, LongTail.of("1"))
+
+
+@pytest.mark.parametrize("text", ["", "0.5", "0", "-3", "x", "log:50", "step:", "step:1/0", "1e999", "nan", "1000001"])
+def test_wrong_tails_are_refused(text):
+    with pytest.raises(InputError, match="written .lt=50 or .lt=step:50"):
+        load(f"fashion-mnist-mini+lt={text}", split="train")
+
+
+@pytest.mark.parametrize(
+    "suffix, counts",
+    [("+lt=50", [400, 258, 167, 108, 70, 45, 29, 19, 12, 8]), ("+lt=step:50", [400] * 5 + [8] * 5)],
+)
+def test_an_address_makes_the_tail_of_the_training_split_only(suffix, counts):
+    train = load(f"fashion-mnist-mini{suffix}", split="train")
+    assert train.labels.bincount().tolist() == counts
+    assert train.name == f"fashion-mnist-mini{suffix}"
+    assert load(train.name, split="train").digest() == train.digest()
+    test = load(f"fashion-mnist-mini{suffix}")
+    assert (len(test), test.name) == (2000, "fashion-mnist-mini")
+
+
+def test_seeds_by_argument_and_by_address_are_one():
+    by_argument = load("fashion-mnist-mini+lt=10", split="train", seed=3)
+    by_address = load("fashion-mnist-mini+lt=10+lt_seed=3", split="train", seed=5)
+    assert by_argument.indices == by_address.indices
+    assert by_argument.name == by_address.name == "fashion-mnist-mini+lt=10+lt_seed=3"
+    assert load(by_argument.name, split="train").indices == by_argument.indices
+    with pytest.raises(InputError, match="goes with .lt"):
+        load("fashion-mnist-mini+lt_seed=3", split="train")
+
+
+def test_a_set_without_splits_is_cut_whatever_split_is_asked_for(write):
+    address = write("npz plain", 1) + "+lt=2"
+    for split in ("train", "test"):
+        assert load(address, split=split).labels.bincount().tolist() == [4, 2, 2]
+
+
+def test_a_limited_tail_still_holds_positions_in_the_whole_set():
+    part = load("fashion-mnist-mini+lt=10", split="train")
+    assert limit(part, 10).indices == part.indices[:10]
