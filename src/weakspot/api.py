@@ -16,7 +16,7 @@ from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
 from weakspot.fit import check_fit
 from weakspot.models import frozen
-from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare, shard_of
+from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare
 from weakspot.run import Run
 from weakspot.store import write_atomically
 from weakspot.training import train
@@ -81,22 +81,21 @@ def audit(
         device=device,
         seed=seed,
         block=block,
+        shard=shard,
         offline=offline,
         trust_pickle=trust_pickle,
     )
-    return carry_out(prepared, shard=shard, tell=tell, remark=remark)
+    return carry_out(prepared, tell=tell, remark=remark)
 
 
 def carry_out(
     prepared: Prepared,
     *,
-    shard: str | None = None,
     tell: Callable[[Progress], None] | None = None,
     remark: Callable[[str], None] | None = None,
 ) -> Run:
     """Do what `prepare` planned; finished units are left as they are."""
     tell, remark = tell or (lambda _: None), remark or (lambda _: None)
-    part = shard_of(shard)
     module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
         check_fit(module, prepared.data, prepared.device)
@@ -104,7 +103,7 @@ def carry_out(
         remark(line)
     text = to_yaml(prepared.config)
     write_atomically(prepared.folder / "config.yaml", lambda aside: aside.write_text(text))
-    todo, lines = auditing.pending(prepared.folder, prepared.units, part)
+    todo, lines = auditing.pending(prepared.folder, prepared.units, prepared.part)
     for line in lines:
         remark(line)
     with frozen(module):
@@ -116,9 +115,9 @@ def carry_out(
     return run
 
 
-def estimate(prepared: Prepared, *, shard: str | None = None) -> Estimate:
+def estimate(prepared: Prepared) -> Estimate:
     """What `carry_out` would still have to compute, and its cost from a probe; nothing is written."""
-    todo, _ = auditing.pending(prepared.folder, prepared.units, shard_of(shard))
+    todo, _ = auditing.pending(prepared.folder, prepared.units, prepared.part)
     module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
         check_fit(module, prepared.data, prepared.device)

@@ -37,6 +37,8 @@ class Prepared:
     config: AuditConfig
     folder: Path
     device: torch.device
+    part: tuple[int, int]
+    """(i, N): this process computes the blocks i, i + N, ...; (0, 1) is all of them."""
 
     @property
     def units(self) -> list[Unit]:
@@ -72,6 +74,7 @@ def prepare(
     device: str = "auto",
     seed: int = 0,
     block: int = 256,
+    shard: str | None = None,
     offline: bool = False,
     trust_pickle: bool = False,
 ) -> Prepared:
@@ -82,14 +85,18 @@ def prepare(
         SetupError: a device that is not there.
 
     """
+    # What costs nothing to check comes before data and model are read.
+    where, part, given = device_of(device), shard_of(shard), _radii(radius)
+    named = tuple(threats) or _preset(preset or DEFAULT_PRESET)
+    if block < 1:
+        raise InputError(f"a block has at least 1 sample, got --block {block}")
     read = load_data(default_data(model) if data is None else data, split="test", offline=offline, seed=seed)
     read = read if limit is None else first_of(read, limit)
     if len(read.classes) < 2:
         raise InputError(f"{read.name} has one class only ({read.classes[0]}); an audit compares at least two classes")
-    loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
-    radii = _radii(radius, read)
-    named = tuple(threats) or _preset(preset or DEFAULT_PRESET)
+    radii = given if given or read.radius is None else [Radius.of(read.radius)]
     planned = plan_threats(named, radii)
+    loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
     config = AuditConfig(
         model=loaded.address,
         weights=None if weights is None else str(weights),
@@ -101,7 +108,6 @@ def prepare(
         seed=seed,
         block=block,
     )
-    where = device_of(device)
     described = {
         "address": loaded.address,
         "weights": config.weights,
@@ -111,7 +117,7 @@ def prepare(
     }
     manifest = auditing.plan(described, read, planned, plain(config), seed, block, where)
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
-    return Prepared(loaded, read, tuple(planned), manifest, config, folder, where)
+    return Prepared(loaded, read, tuple(planned), manifest, config, folder, where, part)
 
 
 def default_data(model: Any) -> str:
@@ -132,10 +138,11 @@ def on_device(device: torch.device, module: Classifier) -> Classifier:
     return module.to(device) if isinstance(module, torch.nn.Module) else module
 
 
-def _radii(radius: str | Radius | Sequence[str | Radius] | None, data: Data) -> list[Radius]:
+def _radii(radius: str | Radius | Sequence[str | Radius] | None) -> list[Radius]:
+    """What was given, as a list; empty where the data's customary one is wanted."""
     if radius is None:
-        return [] if data.radius is None else [Radius.of(data.radius)]
-    return [Radius.of(r) for r in ([radius] if isinstance(radius, (str, Radius)) else radius)]
+        return []
+    return [Radius.of(one) for one in ([radius] if isinstance(radius, str | Radius) else radius)]
 
 
 def _preset(name: str) -> tuple[str, ...]:

@@ -99,15 +99,16 @@ def audit(
         device=device,
         seed=seed,
         block=block,
+        shard=shard,
         offline=offline,
         trust_pickle=trust_pickle,
     )
     if dry_run:
-        show_estimate(prepared, api.estimate(prepared, shard=shard), output)
+        show_estimate(prepared, api.estimate(prepared), output)
         return
     with Teller(output, len(prepared.threats)) as teller:
         teller.remark(headline(prepared))
-        run = api.carry_out(prepared, shard=shard, tell=teller.tell, remark=teller.remark)
+        run = api.carry_out(prepared, tell=teller.tell, remark=teller.remark)
     show_run(run, [run.folder / "report.html"], output)
 
 

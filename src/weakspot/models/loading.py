@@ -16,6 +16,8 @@ from weakspot.models.zoo.model import Shape
 
 PACKAGED = Path(__file__).parent / "packaged"
 """Holds `fashion_cnn.safetensors` and `fashion_cnn.json`, made by the packaged recipe."""
+PACKAGED_ADDRESS = "packaged"
+"""Its address in a run's configuration, which must read back."""
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
@@ -63,7 +65,7 @@ def load(
 
     """
     shape, file = Shape(channels, classes, size), Path(weights) if weights is not None else None
-    if model is None:
+    if model is None or model == PACKAGED_ADDRESS:
         _no_weights(file, "the packaged model")
         return _packaged(shape)
     if isinstance(model, str | Path):
@@ -104,7 +106,7 @@ def _packaged(shape: Shape) -> LoadedModel:
         raise SetupError(
             "the packaged model is missing from this installation; install weakspot again, or name a model"
         )
-    return _described(PACKAGED, "fashion_cnn", "packaged", None, shape, False)
+    return _described(PACKAGED, "fashion_cnn", PACKAGED_ADDRESS, None, shape, False)
 
 
 def _described(
