@@ -1,6 +1,27 @@
-"""Lets the tests of this folder import `synthetic_runs`, which is also a script."""
+"""Lets the tests of this folder import `synthetic_runs`, which is also a script, and gives them runs."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+import synthetic_runs as runs
+
+from weakspot.report.summary import summarise
+
+
+@pytest.fixture(scope="session")
+def plan():
+    return runs.manifest(runs.CIFAR)
+
+
+@pytest.fixture(scope="session")
+def table(plan):
+    return runs.rows(plan)
+
+
+@pytest.fixture(scope="session")
+def summary(plan, table):
+    return summarise(plan, table, runs.doubts())

@@ -14,6 +14,23 @@ from weakspot.outcomes import Outcomes
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 QUICK = ("pgd@linf:8/255", "apgd-ce@linf:8/255", "apgd-dlr@linf:8/255")
 BLOCK = 256
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    "</script><img src=x onerror=\"document.title='owned'\">",
+    '<b>bold</b> &amp; <a href="javascript:alert(1)">link</a>',
+    "{{ 7*7 }} {% raw %} %{y}",
+    '\\input{x} $a_b$ #1 {x} ~ ^ & % "',
+    "*star* | pipe `code` [text](http://example.org)",
+    "=1+1",
+    "line\nbreak\x1b[31m red \u202e reversed",
+    "[red]markup[/red]",
+    "#1d2127",
+    "",
+    "same name",
+    "same name",
+    "a name that is much longer than any name of a class ought to be, and then some more of it",
+)
+"""Names that a page, a table or a terminal could stumble over."""
 
 
 def manifest(classes, attacks=QUICK, samples=2000) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from weakspot.report.schema import Cell, ClassEntry, Summary
-from weakspot.report.words import cells, headline, percent, printable
+from weakspot.report.words import cells, headline, percent, printable, weakness
 
 FEW = 40
 """Up to this many classes a picture shows each; above it, the `WEAKEST` ones."""
@@ -49,7 +49,7 @@ def literal(name: str, longest: int = 28) -> str:
 def weakest(cell: Cell) -> list[int]:
     """The classes that a picture shows, weakest first; those without samples are left out."""
     known = [c for c, entry in enumerate(cell["classes"]) if entry["samples"]]
-    known.sort(key=lambda c: cell["classes"][c]["accuracy"] or 0.0)
+    known.sort(key=lambda c: weakness(cell["classes"][c]))
     return known if len(known) <= FEW else known[:WEAKEST]
 
 

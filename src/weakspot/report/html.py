@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,13 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapp
     """
     name, _ = headline(summary)
     shown = cells(summary)
-    library = get_plotlyjs()
+    library, packed = _library()
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return _environment().get_template("report.html").render(
         policy=_policy([script, library]),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        library=Markup(_packed(library)),
+        library=Markup(packed),
         drawings=Markup(_embedded(_drawings(summary))),
         summary=summary,
         manifest=manifest,
@@ -74,6 +75,7 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapp
     )  # fmt: skip
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -104,9 +106,11 @@ def _policy(scripts: list[str]) -> str:
     )
 
 
-def _packed(text: str) -> str:
-    """Text as gzip in base64; the same text gives the same bytes."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+@cache
+def _library() -> tuple[str, str]:
+    """Plotly's script, and the same as gzip in base64 (the same bytes each time)."""
+    text = get_plotlyjs()
+    return text, base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def _embedded(content: Any) -> str:

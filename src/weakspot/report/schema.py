@@ -59,16 +59,17 @@ class ClassEntry(TypedDict):
 
 @_strict
 class WorstClass(TypedDict):
-    """The class of the lowest accuracy; a minimum over classes is biased low."""
+    """The class of the lowest accuracy (of equals the one with most samples); a minimum over classes is biased low."""
 
     name: str
     accuracy: Share
     low: Share
+    """With `high`: 95 % limits of the lowest true accuracy, whichever class has it; wider than the class's own ones."""
     high: Share
-    corrected: float | None
-    """`accuracy` without the bias of picking the lowest class, by parametric bootstrap."""
+    corrected: Share | None
+    """`accuracy` without the bias of picking the lowest class, by a simulation."""
     probability: Share | None
-    """How often this class is the worst one in the bootstrap."""
+    """That this class is the worst one."""
 
 
 @_strict

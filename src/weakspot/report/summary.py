@@ -15,6 +15,7 @@ from weakspot.analysis.decomposition import decompose
 from weakspot.analysis.intervals import Interval, wilson
 from weakspot.analysis.rates import Rates, by_class
 from weakspot.analysis.worst_case import worst_case
+from weakspot.analysis.worst_class import worst_class
 from weakspot.outcomes import Outcomes
 from weakspot.report.schema import FULL_CONFUSION, SCHEMA, Cell, ClassEntry, Confused, Cost, Doubt, Summary, WorstClass
 
@@ -42,13 +43,14 @@ def summarise(
 
     """
     names = list(manifest["data"]["classes"])
+    seed = int(manifest["seed"])
     clean = _one_per_sample(rows, CLEAN)
     threats = {
-        threat["address"]: _cell(_one_per_sample(rows, threat["address"]), clean, threat["kind"], names)
+        threat["address"]: _cell(_one_per_sample(rows, threat["address"]), clean, threat["kind"], names, seed)
         for threat in manifest["threats"]
     }
     robust = {
-        radius: _cell(_robust_rows(manifest, rows, radius, missing), clean, "adversarial", names)
+        radius: _cell(_robust_rows(manifest, rows, radius, missing), clean, "adversarial", names, seed)
         for radius in _radii(manifest)
     }
     return {
@@ -99,7 +101,7 @@ def _robust_rows(manifest: Mapping[str, Any], rows: Outcomes, radius: str, missi
     return worst
 
 
-def _cell(rows: Outcomes, clean: Outcomes, kind: Any, names: list[str]) -> Cell:
+def _cell(rows: Outcomes, clean: Outcomes, kind: Any, names: list[str], seed: int) -> Cell:
     """All classes of `rows`, which hold one row per sample."""
     rates = by_class(rows.label, rows.prediction, len(names))
     correct, samples = int(rates.correct.sum()), int(rates.samples.sum())
@@ -120,7 +122,7 @@ def _cell(rows: Outcomes, clean: Outcomes, kind: Any, names: list[str]) -> Cell:
         "low": number(overall.low),
         "high": number(overall.high),
         "balanced_accuracy": number(rates.balanced),
-        "worst_class": _worst(rates, interval, names),
+        "worst_class": _worst(rates, names, seed),
         "classes": _classes(rows, clean, rates, interval, names),
         "confusion": confusion_matrix(rows.label, rows.prediction, len(names)).tolist() if small else None,
         "top_confusions": confused,
@@ -148,18 +150,18 @@ def _classes(rows: Outcomes, clean: Outcomes, rates: Rates, interval: Interval, 
     ]
 
 
-def _worst(rates: Rates, interval: Interval, names: list[str]) -> WorstClass | None:
-    """The class of the lowest accuracy, the first of equals; None where no class has samples."""
-    if not rates.samples.any():
+def _worst(rates: Rates, names: list[str], seed: int) -> WorstClass | None:
+    """The class of the lowest accuracy and how sure that is; None where no class has samples."""
+    found = worst_class(rates.correct, rates.samples, seed)
+    if found.index < 0:
         return None
-    c = int(np.nanargmin(rates.accuracy))
     return {
-        "name": names[c],
-        "accuracy": float(rates.accuracy[c]),
-        "low": float(interval.low[c]),
-        "high": float(interval.high[c]),
-        "corrected": None,
-        "probability": None,
+        "name": names[found.index],
+        "accuracy": found.accuracy,
+        "low": found.low,
+        "high": found.high,
+        "corrected": found.corrected,
+        "probability": float(found.probability[found.index]),
     }
 
 

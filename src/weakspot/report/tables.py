@@ -11,8 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
-from weakspot.report.words import NONE, between, cells, headline, percent, printable, protocol, spent
+from weakspot.report.words import NONE, between, cells, chance, headline, percent, printable, protocol, spent, weakness
 
+GAP = 3
+"""Spaces between two columns."""
 MANY = 40
 """Above this many classes the terminal shows the weakest ones only."""
 SHOWN = 20
@@ -45,9 +47,8 @@ def class_rows(summary: Summary) -> list[Row]:
         Row(c, printable(entry["name"]), entry, clean["classes"][c] if clean else None, worst=False)
         for c, entry in enumerate(cell["classes"])
     ]
-    rows.sort(key=lambda row: 2.0 if row.headline["accuracy"] is None else row.headline["accuracy"])
+    rows.sort(key=lambda row: weakness(row.headline))
     if cell["worst_class"] is not None:
-        # Sorting is stable, so the first row is the class that the summary names.
         rows[0] = replace(rows[0], worst=True)
     return rows
 
@@ -115,7 +116,7 @@ def _threats(summary: Summary, width: int) -> Table:
         made["threat"].append(printable(name))
         made["n"].append(f"{cell['samples']:,}")
         made["accuracy"].append(rate(cell))
-        made["worst class"].append(NONE if worst is None else f"{printable(worst['name'])} {rate(worst)}")
+        made["worst class"].append(NONE if worst is None else f"{printable(worst['name'])}: {rate(worst)}")
     return _fitting(made, {}, width, wanted=3, left=("threat", "worst class"))
 
 
@@ -124,10 +125,10 @@ def _fitting(
 ) -> Table:
     """The columns that fit into `width`, but at least the first `wanted`; those in `left` start at the left."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=bool(last), footer_style="")
-    room = width
+    room = width + GAP
     kept: list[str] = []
     for heading, values in made.items():
-        room -= max(len(text) for text in [heading, last.get(heading, ""), *values]) + 2
+        room -= max(len(text) for text in [heading, last.get(heading, ""), *values]) + GAP
         if len(kept) >= wanted and room < 0:
             break
         kept.append(heading)
@@ -145,11 +146,23 @@ def _notes(summary: Summary) -> list[Text]:
              for d in summary["doubts"] if d["status"] != "ok"]  # fmt: skip
     if summary["missing"]:
         notes.append(Text(f"INCOMPLETE: {len(summary['missing']):,} planned units are missing.", style="bold red"))
+    if (worst := _about_the_worst(summary)) is not None:
+        notes.append(Text(worst))
     notes.append(Text(f"Rates in per cent with 95 % intervals. {protocol(summary)}.", style="dim"))
     notes.append(Text(f"Cost: {spent(summary)}.", style="dim"))
     if any(cell["kind"] == "adversarial" for cell in summary["threats"].values()):
         notes.append(Text(UPPER_BOUND, style="dim"))
     return notes
+
+
+def _about_the_worst(summary: Summary) -> str | None:
+    _, cell = headline(summary)
+    if cell is None or (worst := cell["worst_class"]) is None:
+        return None
+    return (
+        f"Worst class {printable(worst['name'])}: {rate(worst)}; corrected for being the lowest: "
+        f"{percent(worst['corrected'])}; the worst one with a probability of {chance(worst['probability'])} %."
+    )
 
 
 def to_markdown(summary: Summary) -> str:

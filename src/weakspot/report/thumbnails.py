@@ -97,8 +97,8 @@ def _changed(record: Mapping[str, Any]) -> bool:
 
 
 def _unit(image: np.ndarray) -> np.ndarray:
-    """float32 in [0, 1], whether bytes or floats were stored."""
-    return image.astype(np.float32) / 255 if image.dtype == np.uint8 else image.astype(np.float32)
+    """float32 in [0, 1], whether bytes or floats were stored; NaN is shown as black."""
+    return np.nan_to_num(image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1))
 
 
 def _thumbnail(record: Mapping[str, Any], source: str, target: str) -> Thumbnail:
@@ -121,9 +121,7 @@ def _thumbnail(record: Mapping[str, Any], source: str, target: str) -> Thumbnail
 
 def picture(image: np.ndarray) -> str:
     """An image of shape (C, H, W) in [0, 1] as the address of an inline PNG; unless C is 3 it is grey, their mean."""
-    pixels = np.round(
-        255 * np.clip(np.nan_to_num(image if len(image) == 3 else image.mean(axis=0, keepdims=True)), 0, 1)
-    )
+    pixels = np.round(255 * np.clip(image if len(image) == 3 else image.mean(axis=0, keepdims=True), 0, 1))
     drawn = Image.fromarray(pixels.astype(np.uint8).transpose(1, 2, 0).squeeze(axis=2) if len(pixels) == 1
                             else pixels.astype(np.uint8).transpose(1, 2, 0))  # fmt: skip
     drawn.thumbnail((LARGEST, LARGEST))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from weakspot.report.schema import Cell, Summary
-from weakspot.report.words import between, headline, percent, printable
+from weakspot.report.words import between, chance, headline, percent, printable, weakness
 
 FEW_SAMPLES = 100
 """Below this many images of a class its 95 % interval is wider than about 10 points to either side."""
@@ -41,8 +41,8 @@ def verdict(summary: Summary) -> Verdict:
         text = "No sample has been through every attack yet." if name == "robust" else "This run has no outcomes yet."
         return Verdict("Verdict", "Not known yet", text, [], limits(summary))
     worst = cell["worst_class"]
-    tied = [entry for entry in cell["classes"] if entry["accuracy"] == worst["accuracy"]]
-    entry = tied[0]
+    entry = min(cell["classes"], key=weakness)
+    tied = sum(other["accuracy"] == entry["accuracy"] for other in cell["classes"])
     verb = "withstand every attack" if name == "robust" else "are right"
     sentence = (
         f"{percent(worst['accuracy'])}{PER_CENT} {between(worst['low'], worst['high'])} of its {entry['samples']:,} "
@@ -51,15 +51,15 @@ def verdict(summary: Summary) -> Verdict:
     title = printable(worst["name"])
     if seen := [pair for pair in cell["top_confusions"] if pair["source"] == worst["name"]]:
         sentence += f" It is most often seen as {printable(seen[0]['target'])} ({seen[0]['count']:,} images)."
-    if len(tied) > 1:
-        sentence += f" {len(tied) - 1} more class{'es share' if len(tied) > 2 else ' shares'} this lowest accuracy."
+    if tied > 1:
+        sentence += f" {tied - 1} more class{'es share' if tied > 2 else ' shares'} this lowest accuracy."
     return Verdict("Weakest class", title, sentence, _figures(summary, name, cell), limits(summary))
 
 
 def _figures(summary: Summary, name: str, cell: Cell) -> list[Figure]:
     worst = cell["worst_class"]
     assert worst is not None, "the caller has looked"
-    samples = next(entry["samples"] for entry in cell["classes"] if entry["accuracy"] == worst["accuracy"])
+    samples = min(cell["classes"], key=weakness)["samples"]
     found = [] if name == "clean" or "clean" not in summary["threats"] else [("Natural", summary["threats"]["clean"])]
     found.append(("Natural" if name == "clean" else name.capitalize(), cell))
     figures = [Figure(label, c["accuracy"], c["low"], c["high"], c["samples"]) for label, c in found]
@@ -77,7 +77,10 @@ def limits(summary: Summary) -> list[str]:
             f"Robust accuracy is an upper bound: {len(attacks)} attack{'s' if len(attacks) > 1 else ''} failed to "
             "break these images, a stronger one can only lower it."
         )
-    found.append("Intervals (95 %, Wilson, one class at a time) cover the choice of images, not a missed attack.")
+    found.append(
+        "Intervals (95 %) cover the choice of images, not a missed attack; the worst class's holds whichever class is "
+        "the worst, so it is wider than Wilson's in the table."
+    )
     if cell is not None and cell["worst_class"] is not None:
         found += _about_the_minimum(cell)
     if summary["missing"]:
@@ -92,15 +95,13 @@ def _about_the_minimum(cell: Cell) -> list[str]:
     assert worst is not None, "the caller has looked"
     known = [entry for entry in cell["classes"] if entry["samples"]]
     found = []
-    if worst["corrected"] is not None and worst["probability"] is not None:
+    if len(known) > 1 and worst["corrected"] is not None and worst["probability"] is not None:
         found.append(
             f"The lowest of {len(known)} estimates tends to be too low: corrected, "
             f"{percent(worst['corrected'])}{PER_CENT}. "
-            f"The chance that this class is the weakest one is {percent(worst['probability'])}{PER_CENT}."
+            f"The chance that this class is the weakest one is {chance(worst['probability'])}{PER_CENT}."
         )
-    elif len(known) > 1:
-        found.append(f"The lowest of {len(known)} estimates tends to be too low; near ties may swap places.")
-    samples = min(entry["samples"] for entry in known if entry["accuracy"] == worst["accuracy"])
+    samples = min(known, key=weakness)["samples"]
     if samples < FEW_SAMPLES:
         found.append(f"Only {samples} images of this class: its interval is wide.")
     if empty := len(cell["classes"]) - len(known):

@@ -1,6 +1,6 @@
 """How numbers and names read, the same in the terminal, Markdown, LaTeX and HTML."""
 
-from weakspot.report.schema import Cell, Summary
+from weakspot.report.schema import Cell, ClassEntry, Summary
 
 NONE = "-"
 """Stands for a value that is undefined."""
@@ -17,6 +17,13 @@ def printable(name: str) -> str:
 def percent(share: float | None) -> str:
     """A share in [0, 1] as per cent with one decimal, without the sign: 41.3."""
     return NONE if share is None else f"{100 * share:.1f}"
+
+
+def chance(probability: float | None) -> str:
+    """A simulated probability in per cent, which is never certain: over 99.9, under 0.1."""
+    if probability is None or 0.001 <= probability <= 0.999:
+        return percent(probability)
+    return "over 99.9" if probability > 0.5 else "under 0.1"
 
 
 def between(low: float | None, high: float | None) -> str:
@@ -50,6 +57,14 @@ def headline(summary: Summary) -> tuple[str, Cell | None]:
     name = next(iter(summary["threats"]), "")
     name = "clean" if "clean" in summary["threats"] else name
     return name, summary["threats"].get(name)
+
+
+def weakness(entry: ClassEntry) -> tuple[float, int]:
+    """Sorts classes, weakest first: by accuracy, of equals the one with most samples; without samples last.
+
+    It is the rule by which `analysis.worst_class` names one, so that the first class is the one that it names.
+    """
+    return (2.0 if entry["accuracy"] is None else entry["accuracy"], -entry["samples"])
 
 
 def cells(summary: Summary) -> dict[str, Cell]:
