@@ -1,6 +1,7 @@
 """The mechanism: what runs when, on how many samples, and what happens when a check breaks."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import broken
 import planted
+from weakspot.addresses import Radius
 from weakspot.doubts import CHECKS, Check, Finding, doctor, examine
 from weakspot.doubts.context import Context, gather, stratified
 from weakspot.doubts.finding import grade
@@ -37,7 +40,7 @@ def test_checks_of_rows_are_left_out_without_rows() -> None:
 
 
 def test_a_gradient_that_is_missing_is_reported_once() -> None:
-    found = {f.check: f for f in examine(planted.context_of(planted.Detached(planted.HONEST["mlp"]())), "doctor")}
+    found = {f.check: f for f in examine(planted.context_of(broken.Detached(planted.HONEST["mlp"]())), "doctor")}
     assert found["T5"].status == "fail"
     for check in CHECKS.values():
         if check.gradient and check.when == "doctor":
@@ -57,7 +60,7 @@ def test_a_budget_shrinks_the_dear_checks_only(monkeypatch: pytest.MonkeyPatch) 
         return Check(id=name, name=name, when=when, cost=cost, samples=64, run=run)  # type: ignore[arg-type]
 
     checks = {c.id: c for c in (note("A", "doctor", 2), note("B", "audit", 10), note("C", "audit", 90))}
-    monkeypatch.setattr("weakspot.doubts.catalogue.CHECKS", checks)
+    monkeypatch.setattr("weakspot.doubts.running.CHECKS", checks)
     context = planted.context_of(planted.HONEST["linear"]())
     examine(context, "audit")
     assert seen == {"A": 64, "B": 64, "C": 64}
@@ -67,6 +70,61 @@ def test_a_budget_shrinks_the_dear_checks_only(monkeypatch: pytest.MonkeyPatch) 
     findings = examine(context, "audit", budget=0)
     assert seen == {"A": 64}
     assert [f.figure for f in findings] == [0.0, None, None]
+    seen.clear()
+    # C alone would leave B no room: the dearest is left out, and the rest is run in full.
+    examine(context, "audit", budget=2 * 64 + 10 * 64)
+    assert seen == {"A": 64, "B": 64}
+
+
+def test_too_few_samples_are_said_and_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An undefended model leaves nobody standing: the checks of survivors have nothing to look at."""
+    context = planted.with_rows(planted.context_of(planted.HONEST["linear"]()), ("pgd@linf:0.5",))
+    context = replace(context, radius=Radius.of("linf:0.5"))
+    found = {f.check: f for f in examine(context, "audit", budget=10**9)}
+    assert "only 0 samples" in found["T15"].says
+    assert (found["T15"].status, found["T15"].figure) == ("ok", None)
+
+
+def test_survivors_are_those_that_no_threat_of_the_radius_broke() -> None:
+    context = planted.with_rows(
+        planted.context_of(planted.HONEST["mlp"]()), ("pgd", "apgd-dlr(steps=10)", "pgd@linf:0.3")
+    )
+    rows = context.rows
+    assert rows is not None
+    of_radius = [rows.of(t).correct for t in ("clean", "pgd@linf:0.1", "apgd-dlr(steps=10)@linf:0.1")]
+    standing = rows.of("clean").sample[np.logical_and.reduce(of_radius)]
+    assert sorted(context.survivors().sample.tolist()) == sorted(standing.tolist())
+
+
+def test_checks_of_the_same_samples_share_a_memo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(context: Context) -> Finding:
+        context.memo["left"] = len(context)
+        return Finding("A", "ok", 0.0, 0.0, "Fine.")
+
+    def read(context: Context) -> Finding:
+        return Finding("B", "ok", float(context.memo.get("left", -1)), 0.0, "Fine.")
+
+    checks = [
+        Check(id="A", name="a", when="audit", cost=1, samples=16, run=leave, of="correct"),
+        Check(id="B", name="b", when="audit", cost=0, samples=16, run=read, of="correct"),
+        Check(id="C", name="c", when="audit", cost=0, samples=17, run=read, of="correct"),
+    ]
+    monkeypatch.setattr("weakspot.doubts.running.CHECKS", {c.id: c for c in checks})
+    context = planted.context_of(planted.HONEST["linear"]())
+    assert [f.figure for f in examine(context, "audit")] == [0.0, 16.0, -1.0]
+    assert context.memo == {}
+
+
+@pytest.mark.parametrize("radius", [None, "l1:3"])
+def test_checks_that_need_a_radius_say_so_without_one(radius: str | None) -> None:
+    at = None if radius is None else Radius.of(radius)
+    context = replace(planted.context_of(planted.HONEST["linear"]()), radius=at)
+    for finding in examine(context, "full"):
+        if CHECKS[finding.check].radius:
+            assert (finding.status, finding.figure) == ("ok", None)
+            assert "radius" in finding.says
+        else:
+            assert finding.status == "ok"
 
 
 def test_after_an_audit_the_budget_is_a_share_of_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +135,7 @@ def test_after_an_audit_the_budget_is_a_share_of_its_cost(monkeypatch: pytest.Mo
         return Finding("B", "ok", 0.0, 0.0, "Fine.")
 
     dear = Check(id="B", name="b", when="audit", cost=50, samples=10**6, run=run)
-    monkeypatch.setattr("weakspot.doubts.catalogue.CHECKS", {"B": dear})
+    monkeypatch.setattr("weakspot.doubts.running.CHECKS", {"B": dear})
     context = planted.with_rows(planted.context_of(planted.HONEST["linear"]()))
     assert context.rows is not None
     examine(context, "audit")
@@ -114,7 +172,7 @@ def test_gather_reads_the_samples_it_names() -> None:
 
 
 def test_doctor_takes_the_customary_radius_and_leaves_the_model_alone() -> None:
-    model = planted.train_mode()
+    model = broken.train_mode()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     findings = doctor(model, planted.digits())
     assert {f.check for f in findings if f.status == "fail"} >= {"T0", "T2"}
@@ -129,4 +187,4 @@ def test_doctor_takes_the_customary_radius_and_leaves_the_model_alone() -> None:
 def test_grades(figure: float, status: str, threshold: float) -> None:
     made = grade("X", figure, "Says.", warn=1.0, fail=2.0)
     assert (made.status, made.threshold) == (status, threshold)
-    assert np.isnan(figure) or made.figure == figure
+    assert made.figure == figure or np.isnan(figure)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import broken
 import planted
 from weakspot.addresses import Radius
 from weakspot.doubts.batches import batches
@@ -142,7 +143,7 @@ def test_graph_measures_a_gradient_that_is_made_up(honest: Context) -> None:
         def backward(ctx: object, gradient: Tensor) -> Tensor:
             return gradient * 2
 
-    class Model(planted.Wrapped):
+    class Model(broken.Wrapped):
         def forward(self, images: Tensor) -> Tensor:
             return self.net(Doubled.apply(images))
 

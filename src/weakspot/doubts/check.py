@@ -12,6 +12,9 @@ When = Literal["doctor", "audit", "full"]
 
 LEVELS: tuple[When, ...] = ("doctor", "audit", "full")
 
+Pool = Literal["all", "correct", "survivors"]
+"""Which samples a check looks at: all, those that are correct as they are, those that no threat of the rows broke."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -21,14 +24,19 @@ class Check:
     """As in the findings: T0, T1, ..."""
     name: str
     when: When
-    cost: int
-    """Model evaluations per sample, a backward counted as two; 0 for a check that reads rows."""
+    cost: int | Callable[[Context], int]
+    """Model evaluations per sample, a backward counted as two; a function where that depends on the audit's threats."""
     samples: int
-    """How many samples it uses at most."""
+    """How many samples it uses at most; 0 for a check that reads rows alone."""
     run: Callable[[Context], Finding]
+    of: Pool = "all"
     rows: bool = False
     """Whether it reads the audit's rows; without rows it is left out, since nothing was audited."""
     radius: bool = False
-    """Whether it needs a radius; without one it says that it was not checked."""
+    """Whether it needs a radius (linf or l2); without one it says that it was not checked."""
     gradient: bool = False
     """Whether it needs a gradient at the input; without one T5 fails and this says that it was not checked."""
+
+    def price(self, context: Context) -> int:
+        """Its cost per sample after the audit that `context` is of."""
+        return self.cost(context) if callable(self.cost) else self.cost

@@ -1,7 +1,7 @@
 """What the checks look at: a model, a class-stratified draw of samples, and the audit's rows where there are some."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from weakspot.addresses import Radius
+from weakspot.analysis.worst_case import worst_case
 from weakspot.contracts import Classifier, Data, Images, Labels, Logits
 from weakspot.outcomes import Outcomes
 from weakspot.rng import uniform
@@ -33,6 +34,8 @@ class Context:
     rows: Outcomes | None = None
     """All rows of the audit; None where nothing was audited."""
     manifest: Mapping[str, Any] | None = None
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What one check leaves for another one on the very same samples, such as which of them it broke."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -40,12 +43,22 @@ class Context:
     def take(self, rows: int | Labels | Bool[Tensor, " batch"]) -> "Context":
         """The same with the first `rows` samples, or with those that a mask or positions select."""
         chosen = slice(rows) if isinstance(rows, int) else rows
-        return replace(self, images=self.images[chosen], labels=self.labels[chosen], sample=self.sample[chosen])
+        return replace(
+            self, images=self.images[chosen], labels=self.labels[chosen], sample=self.sample[chosen], memo={}
+        )
 
     def logits(self, images: Images | None = None) -> Logits:
         """The float32 logits of `images` (the batch's own by default), without a graph."""
         with torch.no_grad():
             return self.model(self.images if images is None else images).float()
+
+    def survivors(self) -> "Context":
+        """The same with the samples that are correct under every adversarial threat of the rows at this radius."""
+        assert self.rows is not None
+        names = [t["address"] for t in (self.manifest or {}).get("threats", ()) if t["radius"] == str(self.radius)]
+        robust = worst_case(self.rows, ["clean", *names])
+        standing = torch.from_numpy(robust.sample[robust.correct])
+        return self.take(torch.isin(self.sample.cpu(), standing).to(self.sample.device))
 
     def correct(self) -> "Context":
         """The same with the samples that are classified correctly as they are."""

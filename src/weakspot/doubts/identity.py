@@ -15,12 +15,12 @@ SAME = 1e-3
 
 def identity(context: Context) -> Finding:
     """PGD at radius 0: no image may change, no sample may be broken, no margin may differ while a gradient is taken."""
-    norm = context.radius.norm if context.radius is not None else "linf"
+    norm = context.radius.norm if context.radius is not None and context.radius.norm != "l1" else "linf"
     search = Search(context.model, context.images, context.labels, context.sample, context.seed)
     rows = torch.arange(len(context), device=context.images.device)
     right = search.lowest >= 0
     nothing = context.images.new_zeros(len(context))
-    pgd(search, rows, nothing, norm, cross_entropy, STEPS, 0.1)
+    pgd(search, rows, nothing, norm, cross_entropy, STEPS, 0.1, "doubts/T3")
     broken = right & (search.lowest < 0)
     moved = (search.best != context.images).flatten(1).any(1)
     # A model may also answer more safely while a gradient is taken; no margin would fall then.

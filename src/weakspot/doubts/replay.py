@@ -1,0 +1,69 @@
+"""Run a threat of the audit again on a few samples and write down every point that it asked the model about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from weakspot.contracts import Images, Labels, Logits, PerSample, Threat
+from weakspot.doubts.context import Context
+from weakspot.maths.losses import margin
+from weakspot.threats import parse_threat
+from weakspot.threats.measure import inside_set
+from weakspot.threats.search import Oracle
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What one threat did to each sample of a context."""
+
+    paths: list[Float[np.ndarray, " steps"]]
+    """The margins of all points inside the threat's set, in the order in which they were asked about."""
+    returned: PerSample
+    """The margin of the returned image, in a fresh forward."""
+
+
+class Recorder(Oracle):
+    """An oracle that keeps the margins of what it is asked about."""
+
+    def __init__(self, context: Context, threat: Threat):
+        super().__init__(context.model, len(context))
+        self.context, self.threat = context, threat
+        self.seen: list[tuple[Labels, PerSample]] = []
+
+    def __call__(self, images: Images, rows: Labels | None = None) -> Logits:
+        """The logits; calls that do not say which rows they are about are kept where they are about all of them."""
+        logits = super().__call__(images, rows)
+        if rows is None and len(images) == len(self.context):
+            rows = torch.arange(len(images), device=images.device)
+        if rows is not None:
+            with torch.no_grad():
+                held = inside_set(self.threat, images.detach(), self.context.images[rows])
+                values = margin(logits.detach().float(), self.context.labels[rows])
+            self.seen.append((rows[held].cpu(), values[held].cpu()))
+        return logits
+
+
+def replay(context: Context, address: str) -> Replay:
+    """Run the threat at `address` on the context's samples."""
+    threat = parse_threat(address)
+    recorder = Recorder(context, threat)
+    attacked = threat(recorder, context.images, context.labels, context.sample, context.seed)
+    rows = torch.cat([rows for rows, _ in recorder.seen]).numpy()
+    values = torch.cat([values for _, values in recorder.seen]).double().numpy()
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(1, len(context)))
+    return Replay(np.split(values[order], starts), margin(context.logits(attacked), context.labels).cpu())
+
+
+def adversarial(context: Context) -> list[tuple[str, int]]:
+    """The audit's adversarial threats at the context's radius and what each cost per sample, dearest first."""
+    assert context.rows is not None
+    costs = []
+    for threat in (context.manifest or {}).get("threats", ()):
+        if threat["kind"] == "adversarial" and threat["radius"] == str(context.radius):
+            rows = context.rows.of(threat["address"])
+            spent = int(rows.forwards.sum() + 2 * rows.backwards.sum())
+            costs.append((threat["address"], -(-spent // max(1, len(rows)))))
+    return sorted(costs, key=lambda found: -found[1])

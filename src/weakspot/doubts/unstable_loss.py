@@ -1,0 +1,52 @@
+"""T7: the loss must not be so rough that a gradient says nothing about its surroundings (IoAF indicator 2)."""
+
+import torch
+
+from weakspot.doubts.check import Check
+from weakspot.doubts.context import Context
+from weakspot.doubts.finding import Finding, grade
+from weakspot.maths.balls import start_noise
+from weakspot.maths.losses import margin
+
+DRAWS = 30
+ROUGH = 0.10  # the indicator's threshold
+VERY_ROUGH = 0.50
+
+
+def unstable_loss(context: Context) -> Finding:
+    """The mean of |L(x + r) - L(x)| / |L(x)|, capped at 1, over random r in half the ball; L is the margin.
+
+    The indicator takes the loss of the attack; the cross-entropy of a confident model is near 0, so that its relative
+    change says nothing. The margin's does.
+    """
+    assert context.radius is not None
+    half = context.images.new_full((len(context),), float(context.radius) / 2)
+    before = margin(context.logits(), context.labels)
+    scale = torch.where(before == 0, torch.ones_like(before), before.abs())
+    changes = []
+    for draw in range(DRAWS):
+        noise = start_noise(
+            context.images, half, context.radius.norm, context.sample, context.seed, draw, purpose="doubts/T7"
+        )
+        after = margin(context.logits((context.images + noise).clamp(0, 1)), context.labels)
+        changes.append(((after - before).abs() / scale).clamp(max=1))
+    figure = torch.stack(changes).mean().item()
+    says = (
+        f"Random noise of half the radius changes the margin by {figure:.1%} on average ({DRAWS} draws for each of "
+        f"{len(context)} correct samples)"
+    )
+    if figure > ROUGH:
+        says += "; the loss may be too rough for gradients, so look at the gradient-free checks (T12, T13)"
+    return grade("T7", figure, says + ".", warn=ROUGH, fail=VERY_ROUGH)
+
+
+CHECK = Check(
+    id="T7",
+    name="unstable loss",
+    when="audit",
+    cost=1 + DRAWS,
+    samples=64,
+    run=unstable_loss,
+    of="correct",
+    radius=True,
+)
