@@ -1,5 +1,6 @@
 """Published sets: fetched over real HTTP from this machine, checked, cached, and never fetched when offline."""
 
+import errno
 import threading
 from dataclasses import replace
 from functools import partial
@@ -108,6 +109,15 @@ def test_a_folder_that_cannot_be_made_is_a_setup_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SetupError, match="set WEAKSPOT_CACHE"):
         obtain(Source("x.bin", DIGEST, ("http://127.0.0.1:9/x.bin",)), tmp_path / "file" / "cache", offline=False)
+
+
+def test_a_full_disk_is_a_setup_error(server, cache, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pooch.retrieve", full)
+    with pytest.raises(SetupError, match=r"the disk of .* is full; free some space"):
+        obtain(Source("x.bin", DIGEST, (f"{server[0]}/x.bin",)), cache, offline=False)
 
 
 def test_the_cache_is_where_the_environment_says_or_the_platform(cache, monkeypatch):

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 import weakspot.registry
-from weakspot.data import encoded, load
+from weakspot.data import Subset, encoded, limit, load
 from weakspot.data.encoded import EncodedData
 from weakspot.errors import InputError
 
 FACTORIES = """
+from __future__ import annotations
+from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import TensorDataset
 import torch
@@ -27,6 +29,18 @@ def dataset(split):
 
 def listed():
     return [((np.zeros((4, 4)), 0))] * 3
+
+@dataclass
+class Made:
+    size: int = 2
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        return np.zeros((4, 4)), 0
+
+ready = Made()
 
 def fails():
     raise OSError("no such disk")
@@ -44,7 +58,9 @@ def factories(tmp_path, monkeypatch):
     (tmp_path / "weakspot_pack" / "__init__.py").write_text("")
     (tmp_path / "weakspot_pack" / "sets.py").write_text(FACTORIES)
     yield tmp_path
-    for name in [name for name in sys.modules if name.startswith(("weakspot_factories", "weakspot_pack"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("weakspot_factories", "weakspot_pack", "weakspot_data_"))
+    ]:
         del sys.modules[name]
 
 
@@ -55,14 +71,15 @@ def test_factories_by_file_and_module(factories, place):
     data = load(f"{place}:pair")
     assert (data.name, len(data), data.shape, data.split) == (f"{place}:pair", 2, (1, 4, 4), "all")
     assert (len(load(f"{place}:dataset", split="train")), len(load(f"{place}:dataset"))) == (3, 2)
+    assert (len(load(f"{place}:Made")), len(load(f"{place}:ready"))) == (2, 2)
 
 
 @pytest.mark.parametrize(
     "address, message",
     [
         ("weakspot_factories.py:fails", "fails: OSError: no such disk"),
-        ("weakspot_factories.py:absent", "no function 'absent'"),
-        ("weakspot_factories.py:number", "no function 'number'"),
+        ("weakspot_factories.py:absent", "there is no 'absent'"),
+        ("weakspot_factories.py:number", "expected data as an address"),
         ("weakspot_factories.py:listed", "expected data as an address"),
         ("nowhere.py:pair", "no file nowhere.py"),
         ("weakspot_pack.none:pair", "ModuleNotFoundError"),
@@ -131,6 +148,18 @@ def test_an_installed_package_adds_sets_and_readers(monkeypatch):
     assert len(load("five:12345")) == 5
     with pytest.raises(InputError, match="known: cifar10, .*theirs"):
         load("others")
+
+
+@pytest.mark.parametrize("samples", [0, -1])
+def test_a_limit_below_one_is_refused(samples):
+    with pytest.raises(InputError, match="at least 1 sample"):
+        limit(load("fashion-mnist-mini"), samples)
+
+
+@pytest.mark.parametrize("indices", [(), (0, 2000), (-1,)])
+def test_a_subset_must_lie_inside(indices):
+    with pytest.raises(InputError, match="fashion-mnist-mini: "):
+        Subset(load("fashion-mnist-mini"), indices)
 
 
 def test_folders_keep_the_first_samples_of_all_classes(write):

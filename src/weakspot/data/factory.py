@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -13,7 +14,8 @@ from weakspot.errors import InputError, reason
 def make(address: str, split: str) -> object:
     """What the factory returns; it is called with `split` when it has a parameter of that name, else with nothing.
 
-    Modules are looked up in the current folder as well.
+    Something that cannot be called, such as a data set, is returned as it is. Modules are looked up in the current
+    folder as well.
 
     Raises:
         InputError: no such module, file or function, or it fails.
@@ -21,9 +23,11 @@ def make(address: str, split: str) -> object:
     """
     place, _, name = address.rpartition(":")
     module = _from_file(Path(place), address) if place.endswith(".py") else _from_package(place, address)
-    factory = getattr(module, name, None)
+    if not hasattr(module, name):
+        raise InputError(f"{address}: there is no {name!r} in {place}; name a function that returns the data")
+    factory = getattr(module, name)
     if not callable(factory):
-        raise InputError(f"{address}: no function {name!r} in {place}")
+        return factory
     try:
         if "split" in inspect.signature(factory).parameters:
             return factory(split=split)
@@ -40,16 +44,20 @@ def is_module(name: str) -> bool:
 def _from_file(path: Path, address: str) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{address}: no file {path}")
-    spec = spec_from_file_location(path.stem, path)
+    # A name of its own, since two files may share a stem; in sys.modules, where dataclasses and pickle look.
+    own = f"weakspot_data_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    spec = spec_from_file_location(own, path)
     assert spec is not None  # the name ends with .py
     assert spec.loader is not None
     module = module_from_spec(spec)
     beside = str(path.resolve().parent)
     if beside not in sys.path:  # its neighbours can be imported, as if Python had started it as a script
         sys.path.insert(0, beside)
+    sys.modules[own] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[own]
         raise _failed(address, error) from error
     return module
 

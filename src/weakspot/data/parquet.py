@@ -107,7 +107,7 @@ def _class_names(base: duckdb.DuckDBPyConnection, name: str, label: str, path: P
         if "class_names" in metadata:
             names = json.loads(metadata["class_names"])
         elif "huggingface" in metadata:
-            names = json.loads(metadata["huggingface"])["info"]["features"][label].get("names")
+            names = json.loads(metadata["huggingface"])["info"]["features"].get(label, {}).get("names")
         else:
             return None
     except (ValueError, KeyError, TypeError, AttributeError):
