@@ -103,7 +103,7 @@ def test_two_classes_and_three(place) -> None:
     [
         (("audit", "--data", "cifr10"), ("cifr10", "did you mean 'cifar10'")),
         (("audit", "--threats", "pdg"), ("pdg", "did you mean 'pgd'")),
-        (("audit", "--threats", "pgd(stepz=3)"), ("stepz", "did you mean 'steps'")),
+        (("audit", "--threats", "pgd(restart=3)"), ("restart", "did you mean 'restarts'")),
         (("audit", "--threats", "pgd(steps=many)"), ("steps", "many")),
         (("audit", "--preset", "quik"), ("did you mean 'quick'",)),
         (("audit", "--radius", "8/255"), ("linf:8/255",)),

@@ -3,7 +3,7 @@
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from weakspot.cli.options import Output
 from weakspot.cli.streams import warn
@@ -29,7 +29,7 @@ class Teller:
             self.bar = bar()
             self.task = self.bar.add_task("auditing", total=None, left="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Teller":
         if self.bar:
             self.bar.start()
         return self

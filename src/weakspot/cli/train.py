@@ -16,7 +16,7 @@ def train(
     *,
     data: Annotated[str, Shown] = "fashion-mnist-mini",
     model: Annotated[str, Shown] = "cnn",
-    head: Annotated[Literal["linear", "cosine"], Shown] = "linear",
+    head: Annotated[Literal["auto", "linear", "cosine"], Shown] = "auto",
     radius: str | None = None,
     epochs: Annotated[int, Shown] = 30,
     batch: Annotated[int, Shown] = 128,
@@ -51,7 +51,7 @@ def train(
     model
         A name of the zoo, such as cnn or resnet18-w16.
     head
-        The last layer.
+        The last layer; auto is the method's own.
     radius
         How far training attacks change an image, such as linf:8/255; by default what is customary for the data.
     epochs
