@@ -2,8 +2,8 @@
 
 Written from the formulas with numpy, scipy, scikit-image, OpenCV and Pillow, sharing nothing with the package but the
 published constants, which are listed again. Images are uint8 (H, W, 3); `rng` is a numpy Generator. Each function
-returns float levels before the published cast to uint8; `corrupt` applies the cast. ImageMagick's motion blur, which
-is not at hand, is a loop over pixels. Frost takes its photographs as an argument and is therefore missing.
+returns float levels before the published cast to uint8, which `corrupt` applies. ImageMagick's motion blur, which
+is not at hand, is a loop over its samples. Frost takes its photographs as an argument and is therefore missing.
 """
 
 import io
@@ -18,16 +18,16 @@ from skimage.filters import gaussian as sk_gaussian
 from skimage.util import random_noise
 
 
-def corrupt(name, image, severity, rng):
-    """The uint8 image of one published corruption at 32x32."""
-    parameters = SMALL[name][severity - 1]
+def levels(name, image, severity, rng, table=None):
+    """The float levels of one published corruption at 32x32; LARGE as `table` for ImageNet-C's constants."""
+    parameters = (table or SMALL)[name][severity - 1]
     parameters = parameters if isinstance(parameters, tuple) else (parameters,)
-    return np.clip(globals()[name](image, rng, *parameters), 0, 255).astype(np.uint8)
+    return np.clip(globals()[name](image, rng, *parameters), 0, 255)
 
 
-def corrupt_large(name, image, severity, rng):
-    """The same with ImageNet-C's constants, for the corruption that imagecorruptions has changed."""
-    return np.clip(globals()[name](image, rng, *LARGE[name][severity - 1]), 0, 255).astype(np.uint8)
+def corrupt(name, image, severity, rng, table=None):
+    """The same as the uint8 image that is published."""
+    return levels(name, image, severity, rng, table).astype(np.uint8)
 
 
 def gaussian_noise(image, rng, sigma):
@@ -87,13 +87,10 @@ def dragged(image, radius, sigma, angle):
     rows, columns = image.shape[:2]
     weights = [math.exp(-(i**2) / (2 * sigma**2)) for i in range(2 * radius + 1)]
     out = np.zeros(image.shape)
-    for y in range(rows):
-        for x in range(columns):
-            for i, weight in enumerate(weights):
-                down = math.ceil(i * math.sin(math.radians(angle)) - 0.5)
-                right = math.ceil(i * math.cos(math.radians(angle)) - 0.5)
-                source = image[min(max(y + down, 0), rows - 1), min(max(x + right, 0), columns - 1)]
-                out[y, x] = out[y, x] + weight * source.astype(float)
+    for i, weight in enumerate(weights):
+        y = np.arange(rows) + math.ceil(i * math.sin(math.radians(angle)) - 0.5)
+        x = np.arange(columns) + math.ceil(i * math.cos(math.radians(angle)) - 0.5)
+        out += weight * image[y.clip(0, rows - 1)][:, x.clip(0, columns - 1)]
     return np.floor(out / sum(weights) + 0.5)
 
 

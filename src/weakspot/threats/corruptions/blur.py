@@ -34,7 +34,9 @@ def disk(radius: float, sigma: float) -> Taps:
     kernel = (grid[:, None] ** 2 + grid**2 <= radius**2).astype(float)
     reach = np.arange(-1, 2) if radius <= 8 else np.arange(-2, 3)
     smooth = np.exp(-0.5 * (reach / sigma) ** 2)
-    # The published kernel is blurred on its own grid, whose border OpenCV mirrors: it shows where the disk touches it.
+    kernel /= kernel.sum()
+    # The published kernel is blurred on its own grid, whose border OpenCV mirrors: where the disk touches it, for a
+    # radius of 8 or 10, the weights come to more than 1, and the image brightens by up to a hundredth.
     for axis in (0, 1):
         parts = [np.take(kernel, fold(np.arange(len(grid)) + r, len(grid), "mirror"), axis) for r in reach]
         kernel = sum(weight * part for weight, part in zip(smooth / smooth.sum(), parts, strict=True))

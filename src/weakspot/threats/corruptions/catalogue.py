@@ -16,7 +16,7 @@ from weakspot.threats.corruptions.elastic import elastic_transform
 from weakspot.threats.corruptions.fog import fog
 from weakspot.threats.corruptions.frost import frost
 from weakspot.threats.corruptions.jpeg import jpeg_compression
-from weakspot.threats.corruptions.levels import SEVERITIES, Corrupt
+from weakspot.threats.corruptions.levels import SEVERITIES, Corrupt, severity_of
 from weakspot.threats.corruptions.motion import motion_blur
 from weakspot.threats.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from weakspot.threats.corruptions.snow import snow
@@ -110,18 +110,6 @@ class Corruption:
 
     def __str__(self) -> str:
         return str(self.address)
-
-
-def severity_of(parts: ThreatAddress) -> int:
-    """The severity of `name@severity`.
-
-    Raises:
-        InputError: there is none, or it is not 1 to 5.
-
-    """
-    if parts.place not in {str(severity) for severity in SEVERITIES}:
-        raise InputError(f"a severity is 1, 2, 3, 4 or 5, got {parts.place!r} in '{parts}'; write {parts.name}@3")
-    return int(parts.place)
 
 
 def suite(group: Literal["15", "extra"] = "15") -> tuple[str, ...]:

@@ -56,8 +56,8 @@ def _boxes(n: int, small: int, device: torch.device) -> tuple[Float[Tensor, "n s
     centre = np.arange(n) + 0.5
     for target in range(small):
         low, high = target * n / small, (target + 1) * n / small
-        matrix[(centre > low) & (centre <= high), target] = 1
-        matrix[:, target] = on_grid(matrix[:, target])
+        box = (centre > low) & (centre <= high)
+        matrix[:, target] = on_grid(box / box.sum())
     back = np.floor(centre * small / n + 1e-9).astype(int)  # on the way up each box holds one centre
     return torch.from_numpy(matrix).float().to(device), torch.from_numpy(back).to(device)
 

@@ -14,8 +14,8 @@ from weakspot.threats.corruptions.filters import smooth_field
 from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncated
 
 ELASTIC_TRANSFORM = Table(
-    small=((0, 0, 32 * 0.08), (1.6, 6.4, 32 * 0.07), (32 * 0.08, 1.92, 1.92), (3.2, 1.28, 1.6), (3.2, 0.96, 0.96)),
-    large=((488, 170.8, 24.4), (488, 19.52, 48.8), (12.2, 2.44, 4.88), (17.08, 2.44, 4.88), (29.28, 2.44, 4.88)),
+    small=((0.0, 0.0, 2.56), (1.6, 6.4, 2.24), (2.56, 1.92, 1.92), (3.2, 1.28, 1.6), (3.2, 0.96, 0.96)),
+    large=((488.0, 170.8, 24.4), (488.0, 19.52, 48.8), (12.2, 2.44, 4.88), (17.08, 2.44, 4.88), (29.28, 2.44, 4.88)),
 )
 """(alpha: factor of the displacement, sigma: its smoothness, farthest move of the affine map's points); pixels."""
 

@@ -1,6 +1,6 @@
 """Linear filters whose sums are exact, and the ways images go on beyond their border.
 
-A weight is a multiple of 2^-16 and the weights sum to 1, so that a sum over 8-bit levels fits the 24 bits of a float32:
+Weights are positive multiples of 2^-16, so that a weighted sum of 8-bit levels below 256 fits the 24 bits of a float32:
 no rounding occurs, whatever the order of summation. The rounded weights change a level by less than a tenth.
 """
 
@@ -35,9 +35,10 @@ def fold(position: Int64[np.ndarray, " positions"], n: int, border: Border) -> I
 
 
 def on_grid(weights: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-    """The weights, scaled to a sum of 1, as multiples of 2^-16; the largest takes up what rounding leaves."""
-    units = np.rint(weights / weights.sum() * GRID)
-    units.flat[units.argmax()] += GRID - units.sum()
+    """The weights as multiples of 2^-16, up or down so that the sum stays."""
+    units = np.floor(weights * GRID)
+    missing = int(np.rint(weights.sum() * GRID - units.sum()))
+    units.flat[np.argsort((units - weights * GRID).flat, kind="stable")[:missing]] += 1
     return units / GRID
 
 

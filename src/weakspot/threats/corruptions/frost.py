@@ -28,7 +28,7 @@ FROST = Table(
 SIDE = 640
 """Of a texture, in pixels."""
 SMALLER = 5
-"""For small images the published code shrinks its photographs to a fifth."""
+"""For small images the published code takes every fifth pixel of its photographs."""
 
 
 class Look(NamedTuple):
@@ -39,20 +39,19 @@ class Look(NamedTuple):
 
 
 LOOKS = (
-    Look((78, 149, 166), 20),
-    Look((201, 205, 214), 22),
-    Look((201, 205, 214), 22),
-    Look((138, 153, 165), 29),
-    Look((112, 123, 135), 43),
+    Look((78.0, 149.0, 166.0), 20.0),
+    Look((201.0, 205.0, 214.0), 22.0),
+    Look((201.0, 205.0, 214.0), 22.0),
+    Look((138.0, 153.0, 165.0), 29.0),
+    Look((112.0, 123.0, 135.0), 43.0),
 )
 """The five photographs that the published code draws from, the second and third alike; its sixth is never drawn."""
 
 
-def _coloured_noise(white: np.ndarray, decay: float) -> np.ndarray:
-    """Periodic noise whose amplitude falls as frequency^-decay, with mean 0 and deviation 1."""
+def _coloured_noise(white: np.ndarray, decay: float, length: float) -> np.ndarray:
+    """Periodic noise whose amplitude falls as frequency^-decay for waves shorter than `length`; mean 0, deviation 1."""
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.rfftfreq(SIDE), indexing="ij"))
-    frequency[0, 0] = np.inf
-    field = np.fft.irfft2(np.fft.rfft2(white) * frequency**-decay, s=white.shape)
+    field = np.fft.irfft2(np.fft.rfft2(white) / (1 + (frequency * length) ** 2) ** (decay / 2), s=white.shape)
     return (field - field.mean()) / field.std()
 
 
@@ -62,9 +61,11 @@ def textures() -> Float[np.ndarray, "looks side side"]:
     made = []
     for look in range(len(LOOKS)):
         white = normals((3, SIDE, SIDE), torch.tensor([look]), 0, "frost/texture")[0].double().numpy()
-        cloud, veins, grain = (_coloured_noise(w, decay) for w, decay in zip(white, (1.2, 1.5, 0.5), strict=True))
+        cloud, veins, grain = (
+            _coloured_noise(*part) for part in zip(white, (2.0, 2.5, 2.0), (300.0, 60.0, 8.0), strict=True)
+        )
         ridges = 1 - np.abs(veins)  # sharp where the noise crosses 0: lines that branch like crystals
-        field = 0.6 * cloud + 0.6 * (ridges - ridges.mean()) / ridges.std() + 0.5 * grain
+        field = 0.65 * cloud + 0.45 * (ridges - ridges.mean()) / ridges.std() + 0.6 * grain
         made.append((field - field.mean()) / field.std())
     return np.stack(made)
 
@@ -74,8 +75,7 @@ def _rows(channels: int, columns: int, small: bool, device: torch.device) -> tup
     """The textures as flattened 8-bit levels, each row followed by its first `columns` values, with side and row."""
     field = textures()
     if small:
-        side = SIDE // SMALLER
-        field = field.reshape(-1, side, SMALLER, side, SMALLER).mean((2, 4))
+        field = field[:, SMALLER // 2 :: SMALLER, SMALLER // 2 :: SMALLER]
     side = field.shape[1]
     made = []
     for texture, look in zip(field, LOOKS, strict=True):

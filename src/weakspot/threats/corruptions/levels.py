@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from weakspot.addresses import ThreatAddress
 from weakspot.contracts import Images, Labels
 from weakspot.errors import InputError
 
@@ -64,6 +65,18 @@ class Table(Generic[T]):
 def is_small(images: Tensor) -> bool:
     """Whether the constants for 32x32 apply."""
     return max(images.shape[-2:]) <= SMALL_SIDE
+
+
+def severity_of(parts: ThreatAddress) -> int:
+    """The severity of `name@severity`.
+
+    Raises:
+        InputError: there is none, or it is not 1 to 5.
+
+    """
+    if parts.place not in {str(severity) for severity in SEVERITIES}:
+        raise InputError(f"a severity is 1, 2, 3, 4 or 5, got {parts.place!r} in '{parts}'; write {parts.name}@3")
+    return int(parts.place)
 
 
 def truncated(levels: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ MOTION_BLUR = Table(
 @lru_cache(maxsize=64)
 def half_gaussian(radius: int, sigma: float) -> tuple[float, ...]:
     """The weights at the distances 0, 1, ..., on the grid of exact sums, without the vanishing ones at the end."""
-    weights = on_grid(np.exp(-0.5 * (np.arange(2 * radius + 1) / sigma) ** 2))
-    return tuple(np.trim_zeros(weights, "b").tolist())
+    weights = np.exp(-0.5 * (np.arange(2 * radius + 1) / sigma) ** 2)
+    return tuple(np.trim_zeros(on_grid(weights / weights.sum()), "b").tolist())
 
 
 def drag(levels: Levels, angle: Float64[Tensor, " batch"], weights: tuple[float, ...]) -> Levels:
@@ -56,4 +56,4 @@ def drag(levels: Levels, angle: Float64[Tensor, " batch"], weights: tuple[float,
 def motion_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Motion at an angle uniform in [-45, 45) degrees."""
     weights = half_gaussian(*MOTION_BLUR.at(levels, severity))
-    return rounded(drag(levels, angles(-45, 45, sample, seed, "motion_blur"), weights))
+    return rounded(drag(levels, angles(-45.0, 45.0, sample, seed, "motion_blur"), weights))

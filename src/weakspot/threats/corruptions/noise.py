@@ -17,7 +17,7 @@ from weakspot.threats.corruptions.levels import Levels, Table, eight_bit
 
 GAUSSIAN_NOISE = Table(small=(0.04, 0.06, 0.08, 0.09, 0.10), large=(0.08, 0.12, 0.18, 0.26, 0.38))
 """Standard deviation; images are in [0, 1]."""
-SHOT_NOISE = Table(small=(500, 250, 100, 75, 50), large=(60, 25, 12, 5, 3))
+SHOT_NOISE = Table(small=(500.0, 250.0, 100.0, 75.0, 50.0), large=(60.0, 25.0, 12.0, 5.0, 3.0))
 """Photons that white stands for."""
 IMPULSE_NOISE = Table(small=(0.01, 0.02, 0.03, 0.05, 0.07), large=(0.03, 0.06, 0.09, 0.17, 0.27))
 """Share of values that become black or white."""

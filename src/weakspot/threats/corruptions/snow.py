@@ -26,18 +26,18 @@ class Flakes(NamedTuple):
 
 SNOW = Table(
     small=(
-        Flakes(0.1, 0.2, 1, 0.6, 8, 3, 0.95),
-        Flakes(0.1, 0.2, 1, 0.5, 10, 4, 0.9),
-        Flakes(0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-        Flakes(0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-        Flakes(0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+        Flakes(0.1, 0.2, 1.0, 0.6, 8, 3.0, 0.95),
+        Flakes(0.1, 0.2, 1.0, 0.5, 10, 4.0, 0.9),
+        Flakes(0.15, 0.3, 1.75, 0.55, 10, 4.0, 0.9),
+        Flakes(0.25, 0.3, 2.25, 0.6, 12, 6.0, 0.85),
+        Flakes(0.3, 0.3, 1.25, 0.65, 14, 12.0, 0.8),
     ),
     large=(
-        Flakes(0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-        Flakes(0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-        Flakes(0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-        Flakes(0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-        Flakes(0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+        Flakes(0.1, 0.3, 3.0, 0.5, 10, 4.0, 0.8),
+        Flakes(0.2, 0.3, 2.0, 0.5, 12, 4.0, 0.7),
+        Flakes(0.55, 0.3, 4.0, 0.9, 12, 8.0, 0.7),
+        Flakes(0.55, 0.3, 4.5, 0.85, 12, 8.0, 0.65),
+        Flakes(0.55, 0.3, 2.5, 0.85, 12, 12.0, 0.55),
     ),
 )
 """Mean and deviation of the noise, its zoom, the threshold, radius and sigma of the motion, share of the image."""
@@ -52,6 +52,6 @@ def snow(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     # The layer is stored as 8 bits before ImageMagick drags it, and comes back as 8 bits.
     layer = truncated(torch.where(field < flakes.threshold, 0, field).clamp(0, 1) * 255).float()[:, None]
     weights = half_gaussian(flakes.radius, flakes.sigma)
-    layer = rounded(drag(layer, angles(-135, -45, sample, seed, "snow"), weights))
+    layer = rounded(drag(layer, angles(-135.0, -45.0, sample, seed, "snow"), weights))
     pale = torch.maximum(levels, grey(levels) * 1.5 + 127.5)
     return truncated(levels * flakes.mix + pale * (1 - flakes.mix) + (layer + layer.flip(2, 3)))

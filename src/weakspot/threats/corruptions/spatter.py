@@ -53,7 +53,7 @@ _RELIEF: Taps = tuple(
 
 def water(liquid: Plane, strength: float) -> Plane:
     """The share of the water's colour: thickness times a relief of the distance to its edges, at most `strength`."""
-    rim = truncated(box(distance(canny(liquid, 50, 150), 20.0)))
+    rim = box(distance(canny(liquid, 50.0, 150.0), 20.0)).floor()
     relief = correlate(equalized(rim), _RELIEF, "mirror").clamp(0, 255)
     shine = liquid * rounded(box(relief))
     return shine / shine.amax((1, 2, 3), keepdim=True).clamp(min=1) * strength

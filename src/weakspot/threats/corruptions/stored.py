@@ -15,7 +15,7 @@ from weakspot.addresses import ThreatAddress
 from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels
 from weakspot.errors import InputError, unknown
-from weakspot.threats.corruptions.levels import SEVERITIES
+from weakspot.threats.corruptions.levels import SEVERITIES, severity_of
 
 
 @settings
@@ -36,6 +36,21 @@ class StoredCorruption:
     def address(self) -> ThreatAddress:
         """`stored:fog(folder=PATH)@3`."""
         return ThreatAddress(self.name, (("folder", str(self.folder)),), str(self.severity))
+
+    @classmethod
+    def of(cls, address: str) -> "StoredCorruption":
+        """Read `stored:fog(folder=PATH)@3`.
+
+        Raises:
+            InputError: it is no such address.
+
+        """
+        parts = ThreatAddress.of(address)
+        prefix, _, corruption = parts.name.partition(":")
+        options = dict(parts.options)
+        if prefix != "stored" or not corruption or options.keys() != {"folder"}:
+            raise InputError(f"a stored corruption is written stored:fog(folder=PATH)@3, got {address!r}")
+        return cls(folder=Path(options["folder"]), corruption=corruption, severity=severity_of(parts))
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """The stored images of these samples, in [0, 1].
