@@ -18,7 +18,7 @@ from weakspot.threats.search import Oracle
 class Replay:
     """What one threat did to each sample of a context."""
 
-    paths: list[Float[np.ndarray, " steps"]]
+    paths: list[Float[np.ndarray, " _"]]
     """The margins of all points inside the threat's set, in the order in which they were asked about."""
     returned: PerSample
     """The margin of the returned image, in a fresh forward."""
