@@ -165,7 +165,7 @@ def test_scaled_losses(honest: Context) -> None:
     expected = torch.stack(
         [-torch.log_softmax(7 * row, 0)[label] for row, label in zip(logits, honest.labels, strict=True)]
     )
-    torch.testing.assert_close(scaled(7)(logits, honest.labels), expected)
+    torch.testing.assert_close(scaled(7.0)(logits, honest.labels), expected)
 
 
 # -- doctor -----------------------------------------------------------------------------------------------------------
