@@ -94,6 +94,18 @@ def test_swapped_runs_swap_the_sign():
     assert back.worst_classes == there.worst_classes[::-1]
 
 
+def test_new_names_permute_everything():
+    runs = [scores(THREATS, audit(seed, strength))["clean"] for seed, strength in ((1, 0.8), (2, 0.9))]
+    names = np.random.default_rng(3).permutation(K)
+    before = compare([runs[0]], [runs[1]], K, seed=0)
+    after = compare(*([Scores(run.sample, names[run.label], run.score)] for run in runs), K, seed=0)
+    for field in ("difference", "p", "p_holm", "detectable", "first"):
+        np.testing.assert_allclose(getattr(after, field)[names], getattr(before, field))
+    assert after.worst.value == pytest.approx(before.worst.value)
+    assert after.worst_corrected == pytest.approx(before.worst_corrected)
+    assert tuple(names[list(before.worst_classes)]) == after.worst_classes
+
+
 def test_shares_of_corruptions_are_compared_by_resampled_images():
     first, last = (scores(THREATS, audit(seed, strength))["corrupted"] for seed, strength in ((1, 0.8), (2, 0.95)))
     found = compare([first], [last], K, seed=0)
@@ -191,6 +203,7 @@ def test_identical_runs():
     assert found.worst.value == found.overall.value == 0
     assert found.interval.low[0] < 0 < found.interval.high[0]
     assert found.worst.low <= 0 <= found.worst.high
+    assert found.balanced.low < 0 < found.balanced.high
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])

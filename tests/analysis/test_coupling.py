@@ -62,10 +62,10 @@ def test_attractiveness_is_freed_from_the_coupling():
 def test_the_null_is_rejected_as_often_as_the_level_says():
     random = np.random.default_rng(1)
     p = []
-    for run in range(200):
+    for run in range(120):
         taste = random.dirichlet(np.full(10, 3.0))
         label, prediction = model(random, np.full(10, 97), random.uniform(0.3, 0.8, 10), taste)
-        p.append(coupling(label, prediction, 10, seed=run, draws=200).p)
+        p.append(coupling(label, prediction, 10, seed=run, draws=150).p)
     assert (np.array(p) < 0.05).mean() < 0.1
     assert (np.array(p) < 0.5).mean() > 0.35
 

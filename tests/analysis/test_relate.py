@@ -11,6 +11,7 @@ from weakspot.analysis.relate import (
     over_models,
     rank_correlation,
     regress,
+    shared_worst,
     spearman,
 )
 
@@ -112,3 +113,11 @@ def test_a_regression_that_is_not_determined():
         assert np.isnan([found.r2, found.r2_left_out]).all()
         assert found.classes == 5
     assert regress(np.full(5, np.nan), {"a": x}).classes == 0
+
+
+def test_shared_worst_classes():
+    attacked, corrupted = np.array([0.3, 0.1, np.nan, 0.2, 0.9]), np.array([0.6, 0.5, 0.0, 0.8, 0.7])
+    assert [shared_worst(attacked, corrupted, k) for k in (1, 2, 3, 4)] == [1, 1, 2, 4]
+    random = np.random.default_rng(0)
+    by_chance = [shared_worst(*random.random((2, 20)), 5) for _ in range(500)]
+    assert np.mean(by_chance) == pytest.approx(25 / 20, abs=0.2)

@@ -104,6 +104,17 @@ def test_targets_of_one_threat_reduce_to_one_row():
     np.testing.assert_allclose(worst.margin, [0.1, -0.4], rtol=1e-6)
 
 
+def test_new_names_permute_everything():
+    rows = audit(seed=8)
+    names = np.random.default_rng(1).permutation(K).astype(np.int32)
+    renamed = Outcomes(**(rows.columns() | {"label": names[rows.label], "prediction": names[rows.prediction]}))
+    before, after = worst_case(rows, THREATS), worst_case(renamed, THREATS)
+    np.testing.assert_array_equal(after.prediction, names[before.prediction])
+    np.testing.assert_array_equal(after.correct, before.correct)
+    was, now = (decompose(all_rows.of("clean"), worst, K) for all_rows, worst in ((rows, before), (renamed, after)))
+    np.testing.assert_array_equal(now.boundary_error[names], was.boundary_error)
+
+
 def test_decomposition_against_a_plain_loop():
     rows = audit(seed=7)
     clean, attacked = rows.of("clean"), worst_case(rows, ["clean", "fab@linf:1"])

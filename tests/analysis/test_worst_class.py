@@ -19,7 +19,7 @@ PROFILES = {
 def test_the_interval_holds_the_lowest_true_accuracy(profile, samples):
     truth = PROFILES[profile]
     random = np.random.default_rng([samples, len(profile)])
-    runs = [worst_class(random.binomial(samples, truth), np.full(10, samples), seed=0, draws=2) for _ in range(500)]
+    runs = [worst_class(random.binomial(samples, truth), np.full(10, samples), seed=0, draws=2) for _ in range(300)]
     assert np.mean([run.low <= truth.min() <= run.high for run in runs]) >= 0.94
 
 
@@ -72,7 +72,7 @@ def test_probability_against_quadrature():
 def test_probability_is_calibrated():
     random = np.random.default_rng(0)
     said, was = [], []
-    for _ in range(800):
+    for _ in range(500):
         strength, mean = 1 / random.uniform(0.02, 0.6) ** 2 - 1, random.uniform(0.2, 0.8)
         truth = random.beta(strength * mean, strength * (1 - mean), 10)
         sizes = random.integers(30, 300, 10)

@@ -94,7 +94,7 @@ def compare(
         pair = None
         per_class = _by_class(means, drawn, samples, before, level)
         overall = _mean_over(means, drawn, ratio(samples, samples.sum()), before, level, 1 / (len(label) + 2))
-    present = samples > 0
+    even = ratio(samples > 0, (samples > 0).sum())
     worst, corrected = _worst(label, values, means, drawn, before, level)
     return Comparison(
         runs=(before, len(last)),
@@ -108,7 +108,7 @@ def compare(
         p_holm=holm(per_class[2]),
         detectable=per_class[3],
         overall=overall,
-        balanced=_mean_over(means, drawn, ratio(present, present.sum()), before, level, 0.0),
+        balanced=_mean_over(means, drawn, even, before, level, float(np.sqrt(((even / (samples + 2)) ** 2).sum()))),
         worst=worst,
         worst_corrected=corrected,
         worst_classes=(_lowest(one), _lowest(two)),

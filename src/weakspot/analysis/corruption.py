@@ -45,13 +45,11 @@ class Corruptions:
 
 def corruptions(rows: Outcomes, classes: int) -> Corruptions:
     """Accuracy by corruption, severity and class, from the rows of corruptions (any others must be taken out)."""
-    addresses = list(dict.fromkeys(rows.threat.tolist()))
-    named = {address: _name(address) for address in addresses}
+    named = {address: _name(address) for address in dict.fromkeys(rows.threat)}
     names = tuple(dict.fromkeys(named.values()))
+    place = {address: names.index(name) for address, name in named.items()}
+    which = np.fromiter((place[address] for address in rows.threat), np.int64, len(rows))
     severities, level = np.unique(rows.severity, return_inverse=True)
-    which = np.zeros(len(rows), dtype=np.int64)
-    for address in addresses:
-        which[rows.threat == address] = names.index(named[address])
     shape = (len(names), len(severities), classes)
     cell = (which * len(severities) + level) * classes + rows.label
     size = len(names) * len(severities) * classes

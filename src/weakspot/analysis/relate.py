@@ -96,6 +96,16 @@ def over_models(correlations: Sequence[Correlation], level: float = 0.95) -> Cor
     return Correlation(float(np.tanh(centre)), low, high, len(z), "models")
 
 
+def shared_worst(x: PerClass, y: PerClass, k: int) -> int:
+    """How many of the k lowest classes of `x` are among the k lowest of `y`; by chance k^2/K on average.
+
+    Ties go to the class named first; classes that are NaN on either side are left out.
+    """
+    known = np.flatnonzero(~(np.isnan(x) | np.isnan(y)))
+    one, two = (np.argsort(each[known], kind="stable")[:k] for each in (x, y))
+    return len(np.intersect1d(one, two))
+
+
 @dataclass(frozen=True)
 class Regression:
     """A linear regression over classes, all variables scaled to standard deviation 1; NaN where it is not determined.

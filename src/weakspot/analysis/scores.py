@@ -9,11 +9,11 @@ from jaxtyping import Float, Int
 
 from weakspot.analysis.arrays import Labels
 from weakspot.analysis.corruption import image_scores
-from weakspot.analysis.worst_case import worst_case
+from weakspot.analysis.worst_case import ROBUST, worst_case
 from weakspot.errors import InputError
 from weakspot.outcomes import Outcomes
 
-CLEAN, ROBUST, CORRUPTED = "clean", "robust", "corrupted"
+CLEAN, CORRUPTED = "clean", "corrupted"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def scores(threats: Sequence[Mapping[str, Any]], rows: Outcomes) -> dict[str, Sc
         worst = worst_case(rows, [CLEAN, *first])
         if len(worst):
             found[ROBUST] = _sorted(worst)
-    corrupting = [threat["address"] for threat in threats if threat["kind"] == "corruption"]
-    corrupted = rows.where(np.isin(rows.threat.astype(str), corrupting))
+    corrupting = {threat["address"] for threat in threats if threat["kind"] == "corruption"}
+    corrupted = rows.where(np.fromiter((threat in corrupting for threat in rows.threat), bool, len(rows)))
     if len(corrupted):
         found[CORRUPTED] = Scores(*image_scores(corrupted))
     return found

@@ -27,11 +27,9 @@ def worst_case(rows: Outcomes, threats: Sequence[str]) -> Outcomes:
         `forwards` and `backwards` summed over the sample's rows.
 
     """
-    order = np.full(len(rows), -1, dtype=np.int64)
-    for position, threat in enumerate(threats):
-        order[rows.threat == threat] = position
-    # "clean" may stand anywhere in `threats`, or be missing.
-    clean = order == (list(threats).index("clean") if "clean" in threats else len(threats))
+    place = {threat: at for at, threat in enumerate(threats)}
+    order = np.fromiter((place.get(threat, -1) for threat in rows.threat), np.int64, len(rows))
+    clean = order == place.get("clean", len(threats))
     chosen, group, sample = _first_by_sample(rows, order, clean)
     taken = order >= 0
     attacked = np.zeros(len(sample), dtype=bool)
