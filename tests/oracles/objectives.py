@@ -5,6 +5,7 @@ uses batch statistics. `Net.forward` in training mode counts how often it would 
 """
 
 from collections.abc import Callable
+from math import tanh
 
 import torch
 from torch import Tensor, nn
@@ -145,5 +146,149 @@ def small_start(x: Tensor, eps: list[float], norm: str, sample: Tensor, seed: in
     return torch.stack([(x[i] + ball(0.001 * z[i], eps[i], norm)).clamp(0, 1) for i in range(len(x))])
 
 
-ORACLES: dict[str, Callable] = {"standard": standard, "pgd-at": pgd_at, "n-fgsm": n_fgsm, "trades": trades}
+def fgsm_rs(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+    start = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=True)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    x_adv = climb(x, start, eps, k.norm, 1, o.step, total)
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def free(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=True)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    x_adv = climb(x, x, eps, k.norm, 1, 1.0, total)
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def mart(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    x_adv = climb(x, small_start(x, eps, k.norm, sample, seed, step), eps, k.norm, o.steps, o.step, total)
+    z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
+    losses = []
+    for i, c in enumerate(y):
+        p, q = softmax(z[i]), softmax(z_adv[i])
+        rival = max(q[j] for j in range(len(q)) if j != c)
+        bce = -torch.log(q[c]) - torch.log(1 - rival)
+        losses.append(k.robust[c] * (bce + o.beta * k.beta[c] * kl(z[i], z_adv[i]) * (1 - p[c])))
+    return losses, z_adv, x_adv
+
+
+def early_stopped(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k, tau: int) -> Tensor:
+    """PGD, one sample after the other, that stops `tau` steps after the first misclassification."""
+    eps = [float(k.radius[c]) for c in y]
+    start = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
+    found = []
+    for i, c in enumerate(y):
+        at, budget = start[i : i + 1], tau
+        for _ in range(o.steps):
+            if int(net.forward(at, train=False).argmax()) != c:
+                if budget == 0:
+                    break
+                budget -= 1
+            at = climb(
+                x[i : i + 1],
+                at,
+                eps[i : i + 1],
+                k.norm,
+                1,
+                o.step,
+                lambda a, c=c: ce(net.forward(a, train=False)[0], c),
+            )
+        found.append(at[0])
+    return torch.stack(found)
+
+
+def fat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    epoch = k.progress * 120
+    tau = min(o.tau, 0 if epoch < 50 else 1 if epoch < 90 else 2)
+    x_adv = early_stopped(o, net, x, y, sample, seed, step, k, tau)
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def gairat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+    at = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
+    kappa = [0] * len(y)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(ce(z[i], c) for i, c in enumerate(y))
+
+    for _ in range(o.steps):
+        right = net.forward(at, train=False).argmax(1).tolist()
+        kappa = [n + (right[i] == y[i]) for i, n in enumerate(kappa)]
+        at = climb(x, at, eps, k.norm, 1, o.step, total)
+    w = [(1 + tanh(o.lam + 5 * (1 - 2 * n / o.steps))) / 2 for n in kappa]
+    w = [1.0] * len(y) if k.progress < o.burn_in else [len(w) * a / sum(w) for a in w]
+    z = net.forward(at, train=True)
+    return [k.robust[c] * w[i] * ce(z[i], c) for i, c in enumerate(y)], z, at
+
+
+def grad_reg(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    x = x.detach().clone().requires_grad_()
+    z = net.forward(x, train=True)
+    entropy = [ce(z[i], c) for i, c in enumerate(y)]
+    g = torch.autograd.grad(sum(entropy), x, create_graph=True)[0]
+    return [k.natural[c] * (entropy[i] + o.strength * k.beta[c] * (g[i] ** 2).sum()) for i, c in enumerate(y)], z, x
+
+
+def spat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps = [float(k.radius[c]) for c in y]
+
+    def r(z: Tensor, w: Tensor) -> Tensor:
+        p, q = softmax(o.s * z), softmax(o.s * w)
+        terms = [p[j] * (torch.log(p[j]) - torch.log(q[j])) for j in range(len(p))]
+        return sum(t * (t + o.n) for t in terms)
+
+    def l_acc(z: Tensor, c: int) -> Tensor:
+        u = []
+        for j in range(len(z)):
+            a = 1 + o.m - z[j] if j == c else z[j] + o.m
+            u.append(o.s * (a.detach() if o.detach else a) * z[j])
+        return ce(torch.stack(u), c)
+
+    z_clean = net.forward(x, train=False).detach()
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(r(z_clean[i], z[i]) for i in range(len(y)))
+
+    x_adv = climb(x, small_start(x, eps, k.norm, sample, seed, step), eps, k.norm, o.steps, o.step, total)
+    z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
+    losses = [
+        k.natural[c] * l_acc(z[i], c) + k.robust[c] * o.beta * k.beta[c] * r(z[i], z_adv[i]) for i, c in enumerate(y)
+    ]
+    return losses, z_adv, x_adv
+
+
+ORACLES: dict[str, Callable] = {
+    "standard": standard,
+    "fgsm-rs": fgsm_rs,
+    "n-fgsm": n_fgsm,
+    "free": free,
+    "pgd-at": pgd_at,
+    "trades": trades,
+    "mart": mart,
+    "fat": fat,
+    "gairat": gairat,
+    "grad-reg": grad_reg,
+    "spat": spat,
+}
 """By name: (objective, net, images, labels, sample, seed, step, knobs) -> per-sample losses, logits, images."""

@@ -22,4 +22,4 @@ class Hanging(PgdAt):
 
 
 if __name__ == "__main__":
-    short_run(Path(sys.argv[1]), Hanging(steps=2))
+    short_run(Path(sys.argv[1]), Hanging(steps=1))

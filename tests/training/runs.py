@@ -20,10 +20,10 @@ def digits(samples: int = 240, split: str = "all", radius: str | None = "linf:0.
 def short_run(out: Path, objective: str | Objective | None = None) -> Path:
     """Three epochs of PGD-AT with everything switched on: crops, flips, averaging, validation, selection."""
     return train(
-        objective or PgdAt(steps=2), digits(), epochs=3, batch=32, lr=0.05, average=0.9, validation_steps=2, out=out,
+        objective or PgdAt(steps=1), digits(120), epochs=3, batch=32, lr=0.05, average=0.9, validation_steps=2, out=out,
         device="cpu",
     )  # fmt: skip
 
 
-STEPS = 6
-"""Batches per epoch of `short_run`: 240 digits less the held-out ones, in batches of 32."""
+STEPS = 3
+"""Batches per epoch of `short_run`: 120 digits less the held-out ones, in batches of 32."""

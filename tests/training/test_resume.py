@@ -27,7 +27,7 @@ class Stopping(PgdAt):
     """PGD-AT that is interrupted in the middle of its second epoch."""
 
     def __call__(self, *arguments: Any) -> Losses:
-        if arguments[5] == STEPS + 3:
+        if arguments[5] == STEPS + 1:
             raise KeyboardInterrupt
         return super().__call__(*arguments)
 
@@ -66,7 +66,7 @@ def test_a_killed_process_leaves_a_run_that_ends_the_same(whole: Path, tmp_path:
     out = tmp_path / "run"
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.training.hang_at", str(out), str(STEPS + 3)], env={**os.environ, **threads}
+        [sys.executable, "-m", "tests.training.hang_at", str(out), str(STEPS + 1)], env={**os.environ, **threads}
     )
     try:
         for _ in range(1200):
@@ -86,7 +86,7 @@ def test_a_killed_process_leaves_a_run_that_ends_the_same(whole: Path, tmp_path:
 
 def test_ctrl_c_names_the_folder_and_the_run_goes_on(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as stopped:
-        short_run(tmp_path / "run", Stopping(steps=2))
+        short_run(tmp_path / "run", Stopping(steps=1))
     assert stopped.value.folder == tmp_path / "run"
     assert f"--out {tmp_path / 'run'}" in str(stopped.value)
     assert epochs_done(tmp_path / "run") == 1
@@ -107,7 +107,7 @@ def disk_of(size: int) -> Iterator[None]:
 
 def test_a_full_disk_is_one_line_and_loses_nothing(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
-        short_run(tmp_path / "run", Stopping(steps=2))
+        short_run(tmp_path / "run", Stopping(steps=1))
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     with disk_of(4096), pytest.raises(SetupError, match="cannot write"):
         short_run(tmp_path / "run")
@@ -118,7 +118,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(whole: Path, tmp_path: Path) 
 
 def test_a_finished_run_is_returned_as_it_is(whole: Path) -> None:
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
-    assert short_run(whole, Forbidden(steps=2)) == whole
+    assert short_run(whole, Forbidden(steps=1)) == whole
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
 
@@ -126,7 +126,7 @@ def test_another_configuration_is_refused_with_the_difference(whole: Path) -> No
     with pytest.raises(InputError) as error:
         train(PgdAt(steps=3), digits(200), epochs=4, batch=32, lr=0.05, average=0.9, validation_steps=2, out=whole)
     message = str(error.value)
-    assert "method: 'pgd-at(steps=2)' -> 'pgd-at(steps=3)'" in message
+    assert "method: 'pgd-at(steps=1)' -> 'pgd-at(steps=3)'" in message
     assert "epochs: 3 -> 4" in message
     assert "data_digest" in message
     assert "batch" not in message
@@ -135,7 +135,7 @@ def test_another_configuration_is_refused_with_the_difference(whole: Path) -> No
 
 def test_a_damaged_checkpoint_is_refused(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
-        short_run(tmp_path / "run", Stopping(steps=2))
+        short_run(tmp_path / "run", Stopping(steps=1))
     path = tmp_path / "run" / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="delete the file to train from the start"):

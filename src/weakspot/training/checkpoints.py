@@ -66,7 +66,7 @@ def load_checkpoint(
                     for key, at in found.items()
                 }
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"cannot resume from {path}: {reason}; delete the file to train from the start") from error
     return progress
 

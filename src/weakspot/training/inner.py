@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from weakspot.addresses import Norm
-from weakspot.contracts import Classifier, Images, Logits, PerSample
+from weakspot.contracts import Classifier, Images, Labels, Logits, PerSample
 from weakspot.maths.balls import project, spread, steepest
 from weakspot.maths.losses import finite_or_zero
 from weakspot.models import frozen
+from weakspot.rng import normal
 
 
 @contextmanager
@@ -29,12 +30,22 @@ def attack_mode(model: nn.Module, *, batch_statistics: bool = False) -> Iterator
         yield bare
 
 
-def gradient_at(model: Classifier, at: Images, loss: Callable[[Logits], PerSample]) -> Images:
-    """The gradient of each sample's loss in its image; 0 where it is not finite."""
+def gradient_at(model: Classifier, at: Images, loss: Callable[[Logits], PerSample]) -> tuple[Images, Logits]:
+    """The gradient of each sample's loss in its image, 0 where it is not finite, and the logits there."""
     with torch.enable_grad():
         at = at.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(model(at)).sum(), at)
-    return finite_or_zero(gradient)
+        logits = model(at)
+        (gradient,) = torch.autograd.grad(loss(logits).sum(), at)
+    return finite_or_zero(gradient), logits.detach()
+
+
+def near_start(images: Images, radius: PerSample, norm: Norm, sample: Labels, seed: int, step: int) -> Images:
+    """Images + 0.001 N(0, 1), where TRADES and its descendants start: at x itself their losses have no gradient.
+
+    They project after each step only; projecting the start as well keeps that of a tiny ball inside.
+    """
+    noise = 0.001 * normal(tuple(images.shape[1:]), sample, seed, "start", step).to(images)
+    return (images + project(noise, radius, norm)).clamp(0, 1)
 
 
 def ascend(
@@ -54,7 +65,13 @@ def ascend(
     """
     attacked = start
     for _ in range(steps):
-        ascent = spread(share * radius, images) * steepest(gradient_at(model, attacked, loss), norm)
-        # Clamping to [0, 1] only moves pixels towards those of `images`, so the result stays in the ball as well.
-        attacked = (images + project(attacked + ascent - images, radius, norm)).clamp(0, 1)
+        gradient, _ = gradient_at(model, attacked, loss)
+        attacked = moved(images, attacked, share * radius, gradient, radius, norm)
     return attacked
+
+
+def moved(images: Images, at: Images, step: PerSample, gradient: Images, radius: PerSample, norm: Norm) -> Images:
+    """`at` after a steepest step of size `step`, projected to the ball around `images` and to [0, 1]."""
+    ascent = spread(step, images) * steepest(gradient, norm)
+    # Clamping to [0, 1] only moves pixels towards those of `images`, so the result stays in the ball as well.
+    return (images + project(at + ascent - images, radius, norm)).clamp(0, 1)

@@ -1,7 +1,8 @@
 """The training loop, once for all objectives: data order, updates, averaging, validation, checkpoints, resume."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from weakspot.training.averaging import Average
 from weakspot.training.checkpoints import NAME, Progress, load_checkpoint, save_checkpoint
 from weakspot.training.folder import export
 from weakspot.training.history import Live, Row, describe, read_history, write_history
-from weakspot.training.objective import Knobs, Losses, Objective
+from weakspot.training.objective import Knobs, Losses, Objective, Step
 from weakspot.training.options import TrainConfig
 from weakspot.training.pool import Pool, batches
 from weakspot.training.schedules import factor
@@ -111,17 +112,28 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
     parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
     loss, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=run.kept.device), 0
     model = run.at_precision(run.model).train()
+    memory: dict[str, Tensor] = {}
     for done, rows in enumerate(parts):
         step = epoch * len(parts) + done
-        set_rate(run, step / (run.config.epochs * len(parts)))
+        share = step / (run.config.epochs * len(parts))
+        set_rate(run, share)
         images, labels = augmented(run, rows, epoch), run.pool.labels[rows]
-        losses = run.objective(model, images, labels, rows, run.config.seed, step, run.knobs)
+        losses = run.objective.update(
+            Step(
+                model=model,
+                optimizer=run.optimizer,
+                backward=run.accelerator.backward,
+                check=partial(check, run, f"epoch {epoch + 1}, step {done + 1}", images, labels, rows),
+                images=images,
+                labels=labels,
+                sample=rows,
+                seed=run.config.seed,
+                step=step,
+                knobs=replace(run.knobs, progress=share),
+                memory=memory,
+            )
+        )
         value = losses.total.item()
-        if not isfinite(value):
-            stop_at(run, epoch, done, images, labels, rows, losses)
-        run.optimizer.zero_grad(set_to_none=True)
-        run.accelerator.backward(losses.total)
-        run.optimizer.step()
         if run.average:
             run.average.update(run.model, step)
         loss, seen = loss + value * len(rows), seen + len(rows)
@@ -158,17 +170,19 @@ def row_of(run: Run, epoch: int, loss: float, accuracy: float, found: Validation
     }
 
 
-def stop_at(run: Run, epoch: int, done: int, images: Images, labels: Labels, rows: Labels, losses: Losses) -> None:
-    """Save the batch whose loss is not finite, and stop.
+def check(run: Run, where: str, images: Images, labels: Labels, rows: Labels, losses: Losses) -> None:
+    """Save the batch and stop if its loss is not finite.
 
     Raises:
-        InputError: always.
+        InputError: it is not.
 
     """
+    if isfinite(losses.total.item()):
+        return
     bad = {"images": images, "labels": labels, "sample": rows, "per_sample": losses.per_sample, "logits": losses.logits}
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in bad.items()}
     write(run.folder / BAD_BATCH, save(plain))
     raise InputError(
-        f"the loss of {run.config.method} became {losses.total.item()} in epoch {epoch + 1}, step {done + 1}; lower "
-        f"lr={run.config.lr:g} or check the data; the batch is saved in {run.folder / BAD_BATCH}"
+        f"the loss of {run.config.method} became {losses.total.item()} in {where}; lower lr={run.config.lr:g} or check "
+        f"the data; the batch is saved in {run.folder / BAD_BATCH}"
     )

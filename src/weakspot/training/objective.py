@@ -1,7 +1,9 @@
 """What an objective is: it owns the inner maximisation and the loss; the loop owns everything else."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from weakspot.addresses import Norm, Radius
 from weakspot.contracts import Images, Labels, Logits, PerSample
+from weakspot.models.heads import Head
 
 PerClass = Float[Tensor, " classes"]
 
@@ -19,7 +22,7 @@ class Knobs:
 
     `radius` is the size of the training ball in `norm`, images in [0, 1]. `natural` weighs the loss terms at clean
     images, `robust` those that involve attacked ones. `beta` multiplies an objective's own trade-off, so that 1
-    leaves it as its paper has it.
+    leaves it as its paper has it. `progress`, the share of the run that is done, is the loop's: curricula follow it.
     """
 
     norm: Norm
@@ -27,6 +30,7 @@ class Knobs:
     natural: PerClass
     robust: PerClass
     beta: PerClass
+    progress: float = 0.0
 
     @classmethod
     def uniform(cls, classes: int, radius: Radius | None, device: torch.device | str = "cpu") -> "Knobs":
@@ -34,6 +38,14 @@ class Knobs:
         one = torch.ones(classes, device=device)
         norm: Norm = radius.norm if radius else "linf"
         return cls(norm, one * (float(radius) if radius else 0.0), one, one, one)
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What the inner maximisation found: images, and for methods that count, the steps that each sample survived."""
+
+    images: Images
+    survived: PerSample | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +58,32 @@ class Losses:
     logits: Logits
     """Of the attacked images, as the model is in training; of the clean ones for an objective that attacks nothing."""
 
+    @classmethod
+    def mean(cls, per_sample: PerSample, logits: Logits) -> "Losses":
+        """Losses whose total is the mean over the batch."""
+        return cls(per_sample.mean(), per_sample.detach(), logits.detach())
 
-@runtime_checkable
-class Objective(Protocol):
+
+@dataclass(frozen=True)
+class Step:
+    """One batch, and what an update of the weights needs."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    backward: Callable[[Tensor], None]
+    check: Callable[[Losses], None]
+    """Stops the run if the loss is not finite; called before the weights change."""
+    images: Images
+    labels: Labels
+    sample: Labels
+    seed: int
+    step: int
+    knobs: Knobs
+    memory: dict[str, Tensor]
+    """What an objective carries from batch to batch; emptied at each epoch's start, so that resuming needs none."""
+
+
+class Objective(ABC):
     """A frozen configuration that is called once per batch, with the model in training mode.
 
     Random draws depend on `seed`, `sample` (positions in the data set) and `step` (batches seen so far) alone.
@@ -57,22 +92,43 @@ class Objective(Protocol):
     name: ClassVar[str]
     adversarial: ClassVar[bool]
     """Whether it needs a radius."""
+    head: ClassVar[Head] = "linear"
+    """The last layer that its paper has."""
+
+    @property
+    def base(self) -> "Objective":
+        """The objective that owns attack and loss: itself, but for one that steps around another."""
+        return self
 
     @property
     def reach(self) -> float:
         """The training images lie within so many radii of the clean ones."""
-        ...
+        return 1.0 if self.adversarial else 0.0
+
+    @abstractmethod
+    def attack(
+        self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
+    ) -> Attacked:
+        """The inner maximisation; no gradient reaches the parameters."""
+
+    @abstractmethod
+    def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
+        """The loss at clean and attacked images; gradients reach the parameters by `total` only."""
 
     def __call__(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
     ) -> Losses:
-        """The loss of one batch; gradients reach the parameters by `total` only."""
-        ...
+        """Attack, then the loss."""
+        return self.losses(model, images, labels, self.attack(model, images, labels, sample, seed, step, knobs), knobs)
 
-
-def mean_of(per_sample: PerSample, logits: Logits) -> Losses:
-    """Losses whose total is the mean over the batch."""
-    return Losses(per_sample.mean(), per_sample.detach(), logits.detach())
+    def update(self, now: Step) -> Losses:
+        """Change the weights by one batch; a method that steps otherwise overrides it."""
+        losses = self(now.model, now.images, now.labels, now.sample, now.seed, now.step, now.knobs)
+        now.check(losses)
+        now.optimizer.zero_grad(set_to_none=True)
+        now.backward(losses.total)
+        now.optimizer.step()
+        return losses
 
 
 def options_of(objective: Any) -> dict[str, object]:

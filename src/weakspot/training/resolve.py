@@ -53,9 +53,9 @@ def radius_of(objective: Objective, radius: str | Radius | None) -> Radius | Non
     found = None if radius is None else Radius.of(radius)
     if found and found.norm == "l1":
         raise InputError(f"training attacks know linf and l2, got {found}; choose one of them")
-    if objective.adversarial and not (found and float(found)):
+    if objective.base.adversarial and not (found and float(found)):
         raise InputError(
-            f"{objective.name} needs a radius above 0, got {found or 'none'}; give one such as linf:8/255, "
+            f"{objective.base.name} needs a radius above 0, got {found or 'none'}; give one such as linf:8/255, "
             "or train by standard"
         )
     return found if found and float(found) else None

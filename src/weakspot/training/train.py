@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from weakspot.addresses import Radius
+from weakspot.addresses import Radius, slug
 from weakspot.contracts import Data
 from weakspot.errors import SetupError
 from weakspot.models import digest
@@ -36,7 +36,7 @@ def train(
     data: Data,
     *,
     model: str | nn.Module = "cnn",
-    head: Head = "linear",
+    head: Head | Literal["auto"] = "auto",
     radius: str | Radius | None = None,
     epochs: int = 30,
     batch: int = 128,
@@ -57,7 +57,8 @@ def train(
 ) -> Path:
     """Train `model` on `data` by `method`; the run folder that comes back is a model for `audit`.
 
-    The arguments are the fields of `TrainConfig`. Without `radius` the data set's customary one is taken. A module
+    The arguments are the fields of `TrainConfig`. Without `radius` the data set's customary one is taken;
+    `head="auto"` is the method's own last layer. A module
     that is handed over is trained in place, from the weights it has. `out` defaults to a folder of `runs` named after
     the run's digest; a folder that holds a run of the same configuration is resumed, a finished one returned.
 
@@ -73,7 +74,7 @@ def train(
     config = TrainConfig(
         method=method_of(objective),
         model=model if isinstance(model, str) else f"object: {type(model).__qualname__}",
-        head=head,
+        head=objective.base.head if head == "auto" else head,
         weights="" if isinstance(model, str) else digest(model),
         data=data.name,
         data_digest=data.digest(),
@@ -93,7 +94,7 @@ def train(
         precision=precision_of(precision, place),
         seed=seed,
     )
-    folder = Path(out) if out is not None else Path("runs") / f"{objective.name}-{config.digest()[:12]}"
+    folder = Path(out) if out is not None else Path("runs") / f"{slug(config.method)}-{config.digest()[:12]}"
     run = prepare(config, objective, data, model, place, folder)
     claim(folder, config, place)
     try:

@@ -1,21 +1,37 @@
 """The catalogue of objectives: one file per paper; none imports another."""
 
+import re
+
 from weakspot.addresses import ThreatAddress
 from weakspot.errors import InputError
 from weakspot.registry import find
 from weakspot.training.objective import Objective, options_of
+from weakspot.training.objectives.awp import Awp
+from weakspot.training.objectives.fat import Fat
+from weakspot.training.objectives.fgsm_rs import FgsmRs
+from weakspot.training.objectives.free import Free
+from weakspot.training.objectives.gairat import Gairat
+from weakspot.training.objectives.grad_reg import GradReg
+from weakspot.training.objectives.mart import Mart
 from weakspot.training.objectives.n_fgsm import NFgsm
 from weakspot.training.objectives.pgd_at import PgdAt
+from weakspot.training.objectives.spat import Spat
 from weakspot.training.objectives.standard import Standard
 from weakspot.training.objectives.trades import Trades
 
-OBJECTIVES: dict[str, type] = {kind.name: kind for kind in (Standard, NFgsm, PgdAt, Trades)}
+OBJECTIVES: dict[str, type] = {
+    kind.name: kind for kind in (Standard, FgsmRs, NFgsm, Free, PgdAt, Trades, Mart, Fat, Gairat, GradReg, Spat)
+}
+STEPPERS: dict[str, type] = {"awp": Awp}
+"""Written behind an objective: `trades+awp`."""
 GROUP = "weakspot.objectives"
 """The entry point group by which an installed package offers more."""
 
 
-def objective_of(method: "str | Objective") -> Objective:
-    """The objective at an address such as `trades` or `trades(beta=3,steps=7)`; an objective is returned as it is.
+def objective_of(method: str | Objective) -> Objective:
+    """The objective at an address such as `trades`, `trades(beta=3,steps=7)` or `trades+awp(gamma=0.005)`.
+
+    An objective is returned as it is.
 
     Raises:
         InputError: no such method, or an option that it does not have.
@@ -23,13 +39,30 @@ def objective_of(method: "str | Objective") -> Objective:
     """
     if not isinstance(method, str):
         return method
-    address = ThreatAddress.of(method)
+    first, *around = re.split(r"\+(?![^(]*\))", method)  # a plus in brackets belongs to a number
+    address = placeless(first)
+    made: Objective = find("training method", address.name, OBJECTIVES, GROUP)(**dict(address.options))
+    for part in around:
+        address = placeless(part)
+        made = find("stepper", address.name, STEPPERS, "weakspot.steppers")(over=made, **dict(address.options))
+    return made
+
+
+def placeless(text: str) -> ThreatAddress:
+    """A name with options.
+
+    Raises:
+        InputError: it has a place.
+
+    """
+    address = ThreatAddress.of(text)
     if address.place is not None:
-        raise InputError(f"a training method has no place, got {method!r}; write the radius apart: radius='linf:8/255'")
-    kind = find("training method", address.name, OBJECTIVES, GROUP)
-    return kind(**dict(address.options))
+        raise InputError(f"a training method has no place, got {text!r}; write the radius apart: radius='linf:8/255'")
+    return address
 
 
 def method_of(objective: Objective) -> str:
     """The address that `objective_of` reads back as an equal objective."""
-    return str(ThreatAddress(objective.name, tuple((k, str(v)) for k, v in options_of(objective).items())))
+    options = {name: value for name, value in options_of(objective).items() if not isinstance(value, Objective)}
+    address = str(ThreatAddress(objective.name, tuple((name, str(value)) for name, value in options.items())))
+    return address if objective.base is objective else f"{method_of(objective.base)}+{address}"

@@ -10,11 +10,11 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import attack_mode, gradient_at
-from weakspot.training.objective import Knobs, Losses, mean_of
+from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
 
 @settings
-class NFgsm:
+class NFgsm(Objective):
     """Minimise CE(f(x + eta + alpha sign g), y): eta is uniform in `noise` times the ball, g the gradient at x + eta.
 
     `noise` and `step` (alpha) are shares of the radius. The perturbation leaves the ball on purpose, up to
@@ -32,14 +32,18 @@ class NFgsm:
         """Noise and step may point the same way."""
         return self.noise + self.step
 
-    def __call__(
+    def attack(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
-    ) -> Losses:
-        """The loss of one batch."""
+    ) -> Attacked:
+        """One step from the noisy images."""
         radius = knobs.radius[labels]
         noisy = (images + start_noise(images, self.noise * radius, knobs.norm, sample, seed, step)).clamp(0, 1)
         with attack_mode(model, batch_statistics=True) as quiet:
-            gradient = gradient_at(quiet, noisy, lambda logits: cross_entropy(logits, labels))
-        attacked = (noisy + spread(self.step * radius, images) * steepest(gradient, knobs.norm)).clamp(0, 1)
-        logits = model(attacked)
-        return mean_of(knobs.robust[labels] * cross_entropy(logits, labels), logits)
+            gradient, _ = gradient_at(quiet, noisy, lambda logits: cross_entropy(logits, labels))
+        found = (noisy + spread(self.step * radius, images) * steepest(gradient, knobs.norm)).clamp(0, 1)
+        return Attacked(found)
+
+    def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
+        """The cross-entropy at the attacked images."""
+        logits = model(attacked.images)
+        return Losses.mean(knobs.robust[labels] * cross_entropy(logits, labels), logits)

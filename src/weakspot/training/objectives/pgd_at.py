@@ -10,11 +10,11 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import ascend, attack_mode
-from weakspot.training.objective import Knobs, Losses, mean_of
+from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
 
 @settings
-class PgdAt:
+class PgdAt(Objective):
     """Minimise CE(f(x'), y), where x' climbs the cross-entropy from a random start; settings of Pang et al. (2021).
 
     `step` is a share of the radius (2/255 of 8/255). Batch norm is in eval mode inside the attack.
@@ -22,18 +22,17 @@ class PgdAt:
 
     name: ClassVar[str] = "pgd-at"
     adversarial: ClassVar[bool] = True
-    reach: ClassVar[float] = 1.0
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 0.25
 
-    def __call__(
+    def attack(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
-    ) -> Losses:
-        """The loss of one batch."""
+    ) -> Attacked:
+        """Cross-entropy ascent from a random point of the ball."""
         radius = knobs.radius[labels]
         with attack_mode(model) as quiet:
             start = (images + start_noise(images, radius, knobs.norm, sample, seed, step)).clamp(0, 1)
-            attacked = ascend(
+            found = ascend(
                 quiet,
                 images,
                 start,
@@ -43,5 +42,9 @@ class PgdAt:
                 share=self.step,
                 loss=lambda logits: cross_entropy(logits, labels),
             )
-        logits = model(attacked)
-        return mean_of(knobs.robust[labels] * cross_entropy(logits, labels), logits)
+        return Attacked(found)
+
+    def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
+        """The cross-entropy at the attacked images."""
+        logits = model(attacked.images)
+        return Losses.mean(knobs.robust[labels] * cross_entropy(logits, labels), logits)

@@ -7,20 +7,23 @@ from torch import nn
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
 from weakspot.maths.losses import cross_entropy
-from weakspot.training.objective import Knobs, Losses, mean_of
+from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
 
 @settings
-class Standard:
+class Standard(Objective):
     """Minimise CE(f(x), y), weighted by class with `knobs.natural`."""
 
     name: ClassVar[str] = "standard"
     adversarial: ClassVar[bool] = False
-    reach: ClassVar[float] = 0.0
 
-    def __call__(
+    def attack(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
-    ) -> Losses:
-        """The loss of one batch."""
-        logits = model(images)
-        return mean_of(knobs.natural[labels] * cross_entropy(logits, labels), logits)
+    ) -> Attacked:
+        """None: the clean images."""
+        return Attacked(images)
+
+    def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
+        """The cross-entropy."""
+        logits = model(attacked.images)
+        return Losses.mean(knobs.natural[labels] * cross_entropy(logits, labels), logits)

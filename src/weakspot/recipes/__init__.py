@@ -1,0 +1,1 @@
+"""Packaged experiments: one file each, with its measured result in its head."""
