@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import io
 import re
+import subprocess
+import sys
 
 import numpy as np
 import plotly.graph_objects as go
@@ -314,3 +316,8 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path, plan, table, summary)
 
 def test_the_same_run_gives_the_same_page(plan, table, summary, text):
     assert to_html(summary, plan, runs.found(plan, table)) == text
+
+
+def test_the_report_needs_no_torch():
+    code = "import sys, weakspot.report.html, weakspot.report.pictures; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -25,6 +25,8 @@ CLEAN, ROBUST = "#0072b2", "#c4500a"
 OTHERS = ("#009e73", "#a4528a", "#9a7200", "#3f7fa6", "#6b6b6b")
 """After Okabe and Ito's palette, which readers with any colour vision tell apart; each has its own marker as well."""
 SYMBOLS = ("square", "triangle-up", "cross", "x", "star", "pentagon", "hourglass", "triangle-down")
+ASIDE = {"diamond": -0.12, "circle": 0.12}
+"""How far the headline's and the clean markers stand from their class's line, so that intervals stay apart."""
 SCALE = ((0.0, "#f6f5f1"), (0.15, "#f6dcc7"), (0.5, "#dd8347"), (1.0, "#7d2f02"))
 DIAGONAL = "#eef0f2"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
@@ -38,12 +40,17 @@ DARK = {
 """Each light colour's partner; the page swaps them for readers of dark pages."""
 
 
-def literal(name: str, longest: int = 28) -> str:
-    """`name` as plotly shows it letter by letter, cut in the middle if it is longer than `longest`."""
+def shortened(name: str, longest: int = 28) -> str:
+    """`name` on one line, cut in the middle if it is longer than `longest`."""
     text = printable(name)
-    if len(text) > longest:
-        text = f"{text[: longest - 10]}...{text[-7:]}"
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text if len(text) <= longest else f"{text[: longest - 10]}...{text[-7:]}"
+
+
+def literal(name: str, longest: int = 28) -> str:
+    """`name`, `shortened`, as plotly shows it letter by letter."""
+    text = shortened(name, longest)
+    # Two dollar signs would make it a formula, for which plotly looks for MathJax.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
 
 
 def weakest(cell: Cell) -> list[int]:
@@ -67,7 +74,7 @@ def accuracy_figure(summary: Summary) -> Figure:
         traces.append({
             "type": "scatter", "mode": "markers", "name": literal(name, longest=40),
             "x": [_per_cent(entry["accuracy"]) for entry in entries],
-            "y": list(range(len(shown))),
+            "y": [y + ASIDE.get(symbol, 0.0) for y in range(len(shown))],
             "error_x": {"type": "data", "symmetric": False, "array": [_above(e) for e in entries],
                         "arrayminus": [_below(e) for e in entries], "color": colour, "thickness": 1.5, "width": 3},
             "marker": {"symbol": symbol, "size": 10, "color": colour, "line": {"width": 1, "color": PAPER}},
@@ -109,11 +116,9 @@ def distribution_figure(summary: Summary) -> Figure:
 
 def confusion_figure(cell: Cell) -> Figure:
     """Counts of true class (row) by prediction (column); the colour is the share of the true class, errors only."""
-    assert cell["confusion"] is not None, "above 100 classes there is no full matrix"
-    counts = np.array(cell["confusion"])
+    counts, share = confusion_shares(cell)
     names = [entry["name"] for entry in cell["classes"]]
     few = len(names) <= WITH_COUNTS
-    share = np.round(100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), 2)
     right = np.eye(len(names), dtype=bool)
     worst = max(float(share[~right].max(initial=0)), 1.0)
     grey = ((0.0, DIAGONAL), (1.0, DIAGONAL))
@@ -135,6 +140,13 @@ def confusion_figure(cell: Cell) -> Figure:
     across = {"title": _title("predicted class"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
     layout["xaxis"] = axis | across
     return {"data": traces, "layout": layout}
+
+
+def confusion_shares(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of shape (K, K), row = true class, and the same in per cent of the row, to two decimals."""
+    assert cell["confusion"] is not None, "above 100 classes there is no full matrix"
+    counts = np.array(cell["confusion"])
+    return counts, np.round(100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), 2)
 
 
 def attraction_figure(cell: Cell) -> Figure:
@@ -208,7 +220,7 @@ def _title(text: str) -> Figure:
 def _axis(title: str, *, grid: bool) -> Figure:
     return {
         "title": _title(title), "showgrid": grid, "gridcolor": LINE, "zeroline": False, "linecolor": LINE,
-        "fixedrange": True, "ticks": "", "tickfont": {"color": MUTED},
+        "fixedrange": True, "automargin": True, "ticks": "", "tickfont": {"color": MUTED},
     }  # fmt: skip
 
 
@@ -216,5 +228,5 @@ def _class_axis(names: list[str], size: int = 13) -> Figure:
     """A numbered axis that shows names, the first on top."""
     return _axis("", grid=False) | {
         "tickvals": list(range(len(names))), "ticktext": [literal(name) for name in names],
-        "range": [len(names) - 0.4, -0.6], "automargin": True, "tickfont": {"color": INK, "size": size},
+        "range": [len(names) - 0.4, -0.6], "tickfont": {"color": INK, "size": size},
     }  # fmt: skip

@@ -18,7 +18,7 @@ LARGEST = 96
 """Pixels: larger images are scaled down, since the page must stay small."""
 BRIGHTEST = 0.35
 """How far from middle grey the magnified part may go: all the way would glare."""
-FACTORS = (1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+FACTORS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True)
