@@ -9,10 +9,14 @@ from weakspot.errors import InputError, unknown
 from weakspot.registry import find
 from weakspot.threats.apgd import ApgdCe, ApgdDlr
 from weakspot.threats.apgd_t import ApgdT
+from weakspot.threats.autoattack import AutoAttack
 from weakspot.threats.clean import Clean
+from weakspot.threats.corruptions import CORRUPTIONS, Corruption, StoredCorruption, suite
+from weakspot.threats.fab_t import FabT
 from weakspot.threats.fgsm import Fgsm
 from weakspot.threats.pgd import Pgd
 from weakspot.threats.square import Square
+from weakspot.threats.standard import Standard
 
 THREATS: Mapping[str, type[Threat]] = {
     "clean": Clean,
@@ -21,11 +25,19 @@ THREATS: Mapping[str, type[Threat]] = {
     "apgd-ce": ApgdCe,
     "apgd-dlr": ApgdDlr,
     "apgd-t": ApgdT,
+    "fab-t": FabT,
     "square": Square,
+    "autoattack": AutoAttack,
+    "standard": Standard,
 }
 """Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
 
+GROUPS: Mapping[str, tuple[str, ...]] = {"corruptions": suite("15"), "corruptions-extra": suite("extra")}
+"""Addresses that stand for many: the 15 published corruptions, and the four extra ones, at five severities each."""
+
 PRESETS: Mapping[str, tuple[str, ...]] = {
+    "standard": ("standard",),
+    "autoattack": ("autoattack",),
     "quick": ("pgd", "apgd-ce", "apgd-dlr"),
 }
 """Named lists of threats that are run at each radius; `clean` always runs."""
@@ -33,10 +45,12 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 
 def threat_address(threat: Threat) -> str:
     """The address of a threat: its name, the options that differ from their defaults, and its radius or severity."""
+    if isinstance(threat, (Corruption, StoredCorruption)):
+        return str(threat.address)
     options, place = [], None
     for field in fields(threat):  # type: ignore[arg-type]  # every threat is a settings dataclass
         value = getattr(threat, field.name)
-        if field.name in ("radius", "severity"):
+        if field.name == "radius":
             place = str(value)
         elif field.default is MISSING or value != field.default:
             options.append((field.name, str(value)))
@@ -51,7 +65,13 @@ def parse_threat(address: str, radius: Radius | None = None) -> Threat:
 
     """
     parts = ThreatAddress.of(address)
-    made = find("threat", parts.name, THREATS, "weakspot.threats")
+    if parts.name in CORRUPTIONS:
+        return Corruption.of(address)
+    if parts.name.startswith("stored:"):
+        return StoredCorruption.of(address)
+    if parts.name in GROUPS:
+        raise InputError(f"{parts.name} stands for many threats; one of them is {GROUPS[parts.name][0]}")
+    made = find("threat", parts.name, {**dict.fromkeys((*CORRUPTIONS, *GROUPS)), **THREATS}, "weakspot.threats")
     known = {field.name for field in fields(made)}
     options: dict[str, object] = dict(parts.options)
     if wrong := [key for key in options if key not in known - {"radius"}]:
@@ -79,6 +99,7 @@ def plan_threats(addresses: Sequence[str], radii: Sequence[Radius]) -> list[Thre
     each: list[Radius | None] = [*radii] or [None]
     for radius in each:
         for address in addresses:
-            threat = parse_threat(address, radius)
-            planned.setdefault(threat_address(threat), threat)
+            for one in GROUPS.get(address, (address,)):
+                threat = parse_threat(one, radius)
+                planned.setdefault(threat_address(threat), threat)
     return list(planned.values())

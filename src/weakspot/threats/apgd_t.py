@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
+from jaxtyping import Int
 from pydantic import PositiveInt
+from torch import Tensor
 
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
@@ -21,7 +23,7 @@ def towards(targets: Labels) -> Loss:
     return loss
 
 
-def ranked(logits: Logits, labels: Labels) -> Labels:
+def ranked(logits: Logits, labels: Labels) -> Int[Tensor, "batch ranks"]:
     """The wrong classes by falling logit, shape (batch, classes - 1): the most likely mistake first."""
     order = logits.argsort(dim=1, descending=True, stable=True)
     return order[order != labels[:, None]].view(len(logits), -1)
