@@ -40,6 +40,12 @@ def ce(z: Tensor, y: int) -> Tensor:
     return -torch.log(softmax(z)[y])
 
 
+def smooth_ce(z: Tensor, y: int, k) -> Tensor:
+    """The cross-entropy with a label of 1 - a for y plus a / K for every class."""
+    p, a = softmax(z), k.smoothing
+    return sum(-((1 - a) * (j == y) + a / len(z)) * torch.log(p[j]) for j in range(len(z)))
+
+
 def kl(z: Tensor, w: Tensor) -> Tensor:
     """KL(softmax(z) || softmax(w)) as a sum over classes."""
     p, q = softmax(z), softmax(w)
@@ -93,7 +99,7 @@ def climb(x: Tensor, start: Tensor, eps: list[float], norm: str, steps: int, sha
 
 def standard(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     z = net.forward(x, train=True)
-    return [k.natural[c] * ce(z[i], c) for i, c in enumerate(y)], z, x
+    return [k.natural[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x
 
 
 def pgd_at(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -106,7 +112,7 @@ def pgd_at(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
 
     x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
     z = net.forward(x_adv, train=True)
-    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+    return [k.robust[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x_adv
 
 
 def n_fgsm(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -120,7 +126,7 @@ def n_fgsm(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
     g = gradients(total, x_noisy)
     x_adv = torch.stack([(x_noisy[i] + o.step * eps[i] * direction(g[i], k.norm)).clamp(0, 1) for i in range(len(x))])
     z = net.forward(x_adv, train=True)
-    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+    return [k.robust[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x_adv
 
 
 def trades(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -135,7 +141,8 @@ def trades(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
     x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
     z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
     losses = [
-        k.natural[c] * ce(z[i], c) + k.robust[c] * o.beta * k.beta[c] * kl(z[i], z_adv[i]) for i, c in enumerate(y)
+        k.natural[c] * smooth_ce(z[i], c, k) + k.robust[c] * o.beta * k.beta[c] * kl(z[i], z_adv[i])
+        for i, c in enumerate(y)
     ]
     return losses, z_adv, x_adv
 
@@ -156,7 +163,7 @@ def fgsm_rs(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, ste
 
     x_adv = climb(x, start, eps, k.norm, 1, o.step, total)
     z = net.forward(x_adv, train=True)
-    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+    return [k.robust[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x_adv
 
 
 def free(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -168,7 +175,7 @@ def free(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: 
 
     x_adv = climb(x, x, eps, k.norm, 1, 1.0, total)
     z = net.forward(x_adv, train=True)
-    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+    return [k.robust[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x_adv
 
 
 def mart(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -219,7 +226,7 @@ def fat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: i
     tau = min(o.tau, 0 if epoch < 50 else 1 if epoch < 90 else 2)
     x_adv = early_stopped(o, net, x, y, sample, seed, step, k, tau)
     z = net.forward(x_adv, train=True)
-    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+    return [k.robust[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x_adv
 
 
 def gairat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
@@ -238,13 +245,13 @@ def gairat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
     w = [(1 + tanh(o.lam + 5 * (1 - 2 * n / o.steps))) / 2 for n in kappa]
     w = [1.0] * len(y) if k.progress < o.burn_in else [len(w) * a / sum(w) for a in w]
     z = net.forward(at, train=True)
-    return [k.robust[c] * w[i] * ce(z[i], c) for i, c in enumerate(y)], z, at
+    return [k.robust[c] * w[i] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, at
 
 
 def grad_reg(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     x = x.detach().clone().requires_grad_()
     z = net.forward(x, train=True)
-    entropy = [ce(z[i], c) for i, c in enumerate(y)]
+    entropy = [smooth_ce(z[i], c, k) for i, c in enumerate(y)]
     g = torch.autograd.grad(sum(entropy), x, create_graph=True)[0]
     return [k.natural[c] * (entropy[i] + o.strength * k.beta[c] * (g[i] ** 2).sum()) for i, c in enumerate(y)], z, x
 

@@ -74,9 +74,9 @@ def test_the_catalogue_and_the_restatements_name_the_same() -> None:
 
 @each
 @both_norms
-@pytest.mark.parametrize("progress", [0.0, 0.45, 0.8])
-def test_losses_and_gradients_are_the_papers(name: str, radius: str, progress: float) -> None:
-    model, knobs = planted(), replace(knobs_of(radius), progress=progress)
+@pytest.mark.parametrize("progress, smoothing", [(0.0, 0.0), (0.45, 0.2), (0.8, 0.0)])
+def test_losses_and_gradients_are_the_papers(name: str, radius: str, progress: float, smoothing: float) -> None:
+    model, knobs = planted(), replace(knobs_of(radius), progress=progress, smoothing=smoothing)
     images, labels, sample = batch()
     net, objective = Net(model), OBJECTIVES[name]()
     got = objective(model, images, labels, sample, 3, 11, knobs)

@@ -235,6 +235,12 @@ def test_a_stored_configuration_reads_back_and_wrong_ones_do_not(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("method", ["spat", "mart", "mart+awp"])
+def test_smoothing_is_refused_where_it_would_be_ignored(method: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no cross-entropy to smooth, got 0.1"):
+        train(method, digits(40), epochs=1, smoothing=0.1, out=tmp_path / "run")
+
+
 def test_wrong_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs a radius above 0, got none"):
         train("pgd-at", digits(radius=None), epochs=1, out=tmp_path / "run")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -22,7 +23,8 @@ class Knobs:
 
     `radius` is the size of the training ball in `norm`, images in [0, 1]. `natural` weighs the loss terms at clean
     images, `robust` those that involve attacked ones. `beta` multiplies an objective's own trade-off, so that 1
-    leaves it as its paper has it. `progress`, the share of the run that is done, is the loop's: curricula follow it.
+    leaves it as its paper has it. Two more are the loop's own and of no class: `progress`, the share of the run that is
+    done, which curricula follow, and `smoothing`, the share of each label that is spread over all classes.
     """
 
     norm: Norm
@@ -31,6 +33,7 @@ class Knobs:
     robust: PerClass
     beta: PerClass
     progress: float = 0.0
+    smoothing: float = 0.0
 
     @classmethod
     def uniform(cls, classes: int, radius: Radius | None, device: torch.device | str = "cpu") -> "Knobs":
@@ -38,6 +41,13 @@ class Knobs:
         one = torch.ones(classes, device=device)
         norm: Norm = radius.norm if radius else "linf"
         return cls(norm, one * (float(radius) if radius else 0.0), one, one, one)
+
+    def cross_entropy(self, logits: Logits, labels: Labels) -> PerSample:
+        """The cross-entropy with smoothed labels (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+
+        For the loss that is minimised; attacks climb the plain one, as in Pang et al. (2021, arXiv:2010.00467).
+        """
+        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ class Objective(ABC):
     """Whether it needs a radius."""
     head: ClassVar[Head] = "linear"
     """The last layer that its paper has."""
+    smooths: ClassVar[bool] = True
+    """Whether its loss has a cross-entropy with the labels, so that label smoothing has a meaning."""
 
     @property
     def base(self) -> "Objective":

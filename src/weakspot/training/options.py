@@ -43,6 +43,8 @@ class TrainConfig:
     schedule: Schedule
     average: Share
     """The decay per step of the weights' moving average, which is validated and saved; 0 averages nothing."""
+    smoothing: Annotated[float, Field(ge=0, le=0.5)]
+    """The share of each label that is spread over all classes; up to 0.2 is rated useful, above 0.3 harmful."""
     crop: Annotated[float, Field(ge=0, le=0.5)]
     """The largest random shift as a share of the image's size."""
     flip: bool

@@ -61,6 +61,18 @@ def radius_of(objective: Objective, radius: str | Radius | None) -> Radius | Non
     return found if found and float(found) else None
 
 
+def smoothing_of(objective: Objective, smoothing: float) -> float:
+    """The label smoothing.
+
+    Raises:
+        InputError: the objective's loss has no place for it.
+
+    """
+    if smoothing and not objective.base.smooths:
+        raise InputError(f"{objective.base.name} has no cross-entropy to smooth, got {smoothing:g}; use smoothing=0")
+    return smoothing
+
+
 def check_data(data: Data, *, zoo: bool) -> None:
     """Refuse what must not or cannot be trained on; `zoo` says whether the model is one, for square images.
 

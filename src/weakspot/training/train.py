@@ -1,5 +1,6 @@
 """`train`: resolves the defaults once, prepares the run folder, and runs the loop."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from weakspot.training.objective import Knobs, Objective
 from weakspot.training.objectives import method_of, objective_of
 from weakspot.training.options import Precision, Select, TrainConfig
 from weakspot.training.pool import Pool, split
-from weakspot.training.resolve import check_data, device_of, precision_of, radius_of
+from weakspot.training.resolve import check_data, device_of, precision_of, radius_of, smoothing_of
 from weakspot.training.schedules import Schedule
 
 
@@ -45,6 +46,7 @@ def train(
     weight_decay: float = 5e-4,
     schedule: Schedule = "one-cycle",
     average: float = 0.999,
+    smoothing: float = 0.0,
     crop: float = 0.125,
     flip: bool = True,
     validation: float = 0.1,
@@ -86,6 +88,7 @@ def train(
         weight_decay=weight_decay,
         schedule=schedule,
         average=average,
+        smoothing=smoothing_of(objective, smoothing),
         crop=crop,
         flip=flip,
         validation=validation,
@@ -125,7 +128,7 @@ def prepare(
         pool=Pool.of(data, device),
         kept=kept.to(device),
         held=held.to(device),
-        knobs=Knobs.uniform(len(data.classes), config.radius, device),
+        knobs=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
         model=module,
         optimizer=torch.optim.SGD(
             module.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, foreach=True

@@ -53,7 +53,7 @@ class Gairat(Objective):
         """The weighted cross-entropy at the attacked images."""
         assert attacked.survived is not None, "this attack counts"
         logits = model(attacked.images)
-        losses = knobs.robust[labels] * cross_entropy(logits, labels)
+        losses = knobs.robust[labels] * knobs.cross_entropy(logits, labels)
         return Losses.mean(
             losses if knobs.progress < self.burn_in else self.weights(attacked.survived) * losses, logits
         )

@@ -8,7 +8,6 @@ from torch import nn
 
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
-from weakspot.maths.losses import cross_entropy
 from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
 
@@ -34,7 +33,7 @@ class GradReg(Objective):
         """The cross-entropy and its gradient's squared length."""
         at = images.detach().requires_grad_()
         logits = model(at)
-        entropy = cross_entropy(logits, labels)
+        entropy = knobs.cross_entropy(logits, labels)
         (gradient,) = torch.autograd.grad(entropy.sum(), at, create_graph=True)
         penalty = self.strength * knobs.beta[labels] * gradient.flatten(1).square().sum(1)
         return Losses.mean(knobs.natural[labels] * (entropy + penalty), logits)

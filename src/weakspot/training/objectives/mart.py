@@ -36,6 +36,7 @@ class Mart(Objective):
 
     name: ClassVar[str] = "mart"
     adversarial: ClassVar[bool] = True
+    smooths: ClassVar[bool] = False
     beta: Annotated[float, Field(ge=0)] = 5.0
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 7 / 31

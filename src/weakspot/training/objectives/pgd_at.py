@@ -47,4 +47,4 @@ class PgdAt(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * cross_entropy(logits, labels), logits)
+        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)

@@ -37,6 +37,7 @@ class Spat(Objective):
 
     name: ClassVar[str] = "spat"
     adversarial: ClassVar[bool] = True
+    smooths: ClassVar[bool] = False
     head: ClassVar[Head] = "cosine"
     s: Annotated[float, Field(gt=0)] = 8.0
     m: float = 0.2

@@ -6,7 +6,6 @@ from torch import nn
 
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
-from weakspot.maths.losses import cross_entropy
 from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
 
@@ -26,4 +25,4 @@ class Standard(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.natural[labels] * cross_entropy(logits, labels), logits)
+        return Losses.mean(knobs.natural[labels] * knobs.cross_entropy(logits, labels), logits)

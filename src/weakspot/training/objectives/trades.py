@@ -8,7 +8,7 @@ from torch import nn
 
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
-from weakspot.maths.losses import cross_entropy, kl
+from weakspot.maths.losses import kl
 from weakspot.training.inner import ascend, attack_mode, near_start
 from weakspot.training.objective import Attacked, Knobs, Losses, Objective
 
@@ -52,6 +52,6 @@ class Trades(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """CE(clean) + beta KL(clean || attacked)."""
         clean, logits = model(images), model(attacked.images)
-        natural = knobs.natural[labels] * cross_entropy(clean, labels)
+        natural = knobs.natural[labels] * knobs.cross_entropy(clean, labels)
         robust = knobs.robust[labels] * self.beta * knobs.beta[labels] * kl(clean, logits)
         return Losses.mean(natural + robust, logits)
