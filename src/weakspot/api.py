@@ -1,10 +1,10 @@
 """The verbs as typed functions. The command line calls these and nothing else."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 from weakspot import auditing, doubts
 from weakspot.addresses import Radius
@@ -18,10 +18,12 @@ from weakspot.fit import check_fit
 from weakspot.models import frozen
 from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare
 from weakspot.run import Run
-from weakspot.store import write_atomically
+from weakspot.store import write_atomically, write_json
 from weakspot.training import train
 
 __all__ = ["Run", "audit", "doctor", "estimate", "load_data", "load_model", "open_run", "prepare", "train"]
+
+DOUBTS = "doubts.json"
 
 
 def audit(
@@ -110,9 +112,30 @@ def carry_out(
         auditing.run_units(
             module, prepared.data, prepared.threats, todo, prepared.folder, prepared.config.seed, prepared.device, tell
         )
-    run = Run(prepared.folder)
+        run = Run(prepared.folder)
+        if not run.missing and (todo or not (prepared.folder / DOUBTS).exists()):
+            remark("checking whether the result can be believed")
+            doubt(prepared, run)
     run.report()
     return run
+
+
+def doubt(prepared: Prepared, run: Run) -> None:
+    """Let the evaluation doubt itself, on all rows of a finished audit, and store what it finds as doubts.json."""
+    radii = [threat["radius"] for threat in run.manifest["threats"] if threat["radius"]]
+    context = doubts.gather(
+        prepared.model.module,
+        prepared.data,
+        Radius.of(radii[0]) if radii else None,
+        prepared.config.seed,
+        device=prepared.device,
+        rows=run.rows,
+        manifest=run.manifest,
+    )
+    found = [asdict(finding) for finding in doubts.examine(context, "audit")]
+    for finding in found:  # JSON knows no NaN: a figure that could not be measured is none
+        finding["figure"] = finding["figure"] if isfinite(finding["figure"] or 0.0) else None
+    write_json(prepared.folder / DOUBTS, found)
 
 
 def estimate(prepared: Prepared) -> Estimate:
@@ -156,13 +179,11 @@ def doctor(
     With `full` the dear checks run too.
 
     Raises:
-        InputError: a wrong address, data or option; a model that is no nn.Module.
+        InputError: a wrong address, data or option.
         SetupError: a device that is not there.
 
     """
     read = load_data(default_data(model) if data is None else data, split="test", offline=offline)
     module = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle).module
-    if not isinstance(module, nn.Module):
-        raise InputError(f"doctor examines an nn.Module, got a {type(module).__qualname__}; wrap it in a module")
     at = None if radius is None else Radius.of(radius)
-    return doubts.doctor(module.to(device_of(device)), read, at, full, seed)
+    return doubts.doctor(on_device(device_of(device), module), read, at, full, seed)
