@@ -134,7 +134,7 @@ def test_affine_map_is_opencvs():
 @pytest.mark.parametrize("mirror, mode", [(True, "mirror"), (False, "reflect")])
 def test_resample_is_scipys(mirror, mode):
     images = planes(2, 3, 9, 12)
-    y, x = (uniforms((9, 12), torch.arange(2), 0, axis).double() * 50 - 20 for axis in "yx")
+    y, x = (uniforms((9, 12), torch.arange(2), 0, axis) * 50 - 20 for axis in "yx")
     made = elastic.resample(images, y, x, mirror=mirror)
     for i in range(2):
         for c in range(3):

@@ -78,7 +78,9 @@ def copy_round(
     right = (((random >> 16) & 0xFFFF) * (2 * farthest) >> 16) - farthest
     here = torch.arange(rows * columns, device=sample.device)
     inside = _copied(rows, columns, farthest, sample.device)
-    target = torch.where(inside, here + (down * columns + right), here)
+    target = torch.where(inside, down.mul_(columns).add_(right) + here, here)
+    if farthest == 1:  # the offsets -1 and 0 lead to no pixel behind
+        return target
     waiting = (target > here) & inside[target]
     while waiting.any():
         onward = waiting & waiting.gather(1, target)

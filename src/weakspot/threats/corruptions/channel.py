@@ -89,5 +89,7 @@ def draw_levels(
     random = halves(levels[0].numel(), sample, seed, purpose)
     column = random & _COLUMN
     entry = table.index_select(0, levels.flatten(1).int().mul_(LEVELS).add_(column).view(-1)).view_as(column)
-    stays = (random >> 9).bitwise_and_(_THRESHOLD - 1) < entry >> 8
-    return torch.where(stays, column, entry.bitwise_and_(_COLUMN)).float().view_as(levels)
+    # -1, all bits set, where the draw is below the threshold; a select by bits is much faster than torch.where here.
+    stays = (random >> 9).bitwise_and_(_THRESHOLD - 1).sub_(entry >> 8).bitwise_right_shift_(31)
+    alias = entry.bitwise_and_(_COLUMN)
+    return column.bitwise_xor_(alias).bitwise_and_(stays).bitwise_xor_(alias).float().view_as(levels)

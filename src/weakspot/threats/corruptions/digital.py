@@ -70,4 +70,5 @@ def pixelate(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels
     down, back_down = _boxes(rows, max(1, int(rows * factor)), levels.device)
     along, back_along = _boxes(columns, max(1, int(columns * factor)), levels.device)
     small = rounded(down.T @ rounded(levels @ along))
-    return small.index_select(2, back_down).index_select(3, back_along)
+    pixels = back_down[:, None] * small.shape[3] + back_along
+    return small.flatten(2).flatten(0, 1).index_select(1, pixels.view(-1)).view(levels.shape)

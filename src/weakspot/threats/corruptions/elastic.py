@@ -5,7 +5,7 @@ that its elastic_transform is not the published one.
 """
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float
 from torch import Tensor
 
 from weakspot.contracts import Labels
@@ -19,7 +19,7 @@ ELASTIC_TRANSFORM = Table(
 )
 """(alpha: factor of the displacement, sigma: its smoothness, farthest move of the affine map's points); pixels."""
 
-Coordinates = Float64[Tensor, "batch height width"]
+Coordinates = Float[Tensor, "batch height width"]
 
 
 def affine_source(
@@ -36,13 +36,15 @@ def affine_source(
     (ea, ec), (eb, ed) = ((still[i] - still[1]).unbind() for i in (0, 2))
     area = a * d - b * c
     area = torch.where(area.abs() < 1e-3, 1e-3, area)  # points on a line, which only tiny images can yield
-    y = torch.arange(rows, device=sample.device).double()[:, None]
-    x = torch.arange(columns, device=sample.device).double()
-    right, down = (axis[:, None, None] for axis in moved[:, 1].unbind(1))
-    along_x, along_y = x - right, y - down
-    scale = [((p * d - q * c) / area, (q * a - p * b) / area) for p, q in ((ea, eb), (ec, ed))]
-    source_x, source_y = (u[:, None, None] * along_x + v[:, None, None] * along_y for u, v in scale)
-    return source_y + still[1, 1], source_x + still[1, 0]
+    right, down = moved[:, 1].unbind(1)
+    y = (torch.arange(rows, device=sample.device) - down[:, None]).float()[:, :, None]
+    x = (torch.arange(columns, device=sample.device) - right[:, None]).float()[:, None]
+    source = []
+    for p, q, middle in ((ec, ed, still[1, 1]), (ea, eb, still[1, 0])):
+        along_x, along_y = (p * d - q * c) / area, (q * a - p * b) / area
+        along_x, along_y = (part.float()[:, None, None] for part in (along_x, along_y))
+        source.append((along_x * x + middle.float()) + along_y * y)
+    return source[0], source[1]
 
 
 def resample(levels: Levels, y: Coordinates, x: Coordinates, *, mirror: bool) -> Levels:
@@ -50,12 +52,12 @@ def resample(levels: Levels, y: Coordinates, x: Coordinates, *, mirror: bool) ->
     (OpenCV's REFLECT_101) or, without `mirror`, at their edges (scipy's "reflect").
     """
     rows, columns = levels.shape[-2:]
-    if mirror:
-        grid = torch.stack((x * (2 / max(columns - 1, 1)) - 1, y * (2 / max(rows - 1, 1)) - 1), -1)
-    else:
-        grid = torch.stack(((x * 2 + 1) / columns - 1, (y * 2 + 1) / rows - 1), -1)
+    # To torch's coordinates: the outer pixels' centres, or their edges, are at -1 and 1.
+    size = torch.tensor([columns, rows], device=levels.device)
+    scale = 2 / ((size - 1).clamp(min=1) if mirror else size)
+    grid = torch.stack((x, y), -1).mul_(scale).add_(0 if mirror else scale / 2).sub_(1)
     return torch.nn.functional.grid_sample(
-        levels, grid.float(), mode="bilinear", padding_mode="reflection", align_corners=mirror
+        levels, grid, mode="bilinear", padding_mode="reflection", align_corners=mirror
     )
 
 
@@ -68,7 +70,7 @@ def elastic_transform(levels: Levels, severity: int, sample: Labels, seed: int) 
     if alpha == 0:  # severity 1 of small images is the affine map alone
         return truncated(warped)
     noise = uniforms((2, rows, columns), sample, seed, "elastic_transform") * 2 - 1
-    shift = smooth_field(noise.flatten(0, 1), sigma, 3.0, "reflect").view(noise.shape) * alpha
+    shift = smooth_field(noise.flatten(0, 1), sigma, 3.0, "reflect").reshape(noise.shape).float() * alpha
     y = torch.arange(rows, device=levels.device)[:, None] + shift[:, 1]
     x = torch.arange(columns, device=levels.device) + shift[:, 0]
     return truncated(resample(warped, y, x, mirror=False))

@@ -50,4 +50,4 @@ def fog(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     n = 1 << (max(rows, columns) - 1).bit_length()
     haze = plasma(uniforms((n, n), sample, seed, "fog") * 2 - 1, decay)[:, None, :rows, :columns]
     largest = levels.amax((1, 2, 3), keepdim=True)
-    return truncated((levels + haze * (255 * strength)) * (largest / (largest + 255 * strength)))
+    return truncated((levels + haze * (255 * strength)).mul_(largest / (largest + 255 * strength)))

@@ -92,12 +92,12 @@ def _coded(plane: Float[Tensor, "batch rows columns"], dct: Tensor, steps: Tenso
     After each pass libjpeg rounds, with 2 places more than a whole number in between.
     """
     batch, rows, columns = plane.shape
-    blocks = (plane - 128).view(batch, rows // 8, 8, columns // 8, 8).transpose(2, 3)
-    waves = _shifted(dct @ _shifted(blocks.double().reshape(-1, 8, 8) @ dct.T, 11), 15)  # 8 times the DCT
+    blocks = (plane - 128).view(batch, rows // 8, 8, columns // 8, 8).transpose(2, 3).contiguous()
+    waves = _shifted(dct @ _shifted(blocks.view(-1, 8, 8).double() @ dct.T, 11), 15)  # 8 times the DCT
     # The quantiser rounds halves away from 0.
-    whole = (waves.abs() / (8 * steps)).add_(0.5).floor_().mul_(steps).copysign_(waves)
+    whole = waves.abs().div_(8 * steps).add_(0.5).floor_().mul_(steps).copysign_(waves)
     back = _shifted(_shifted(dct.T @ whole, 11) @ dct, 18)
-    return (back.view(blocks.shape).transpose(2, 3).reshape(plane.shape) + 128).clamp_(0, 255).float()
+    return back.float().view(blocks.shape).transpose(2, 3).reshape(plane.shape).add_(128).clamp_(0, 255)
 
 
 def _extended(plane: Float[Tensor, "batch rows columns"], rows: int, columns: int) -> Tensor:
@@ -129,14 +129,14 @@ def _doubled(plane: Float[Tensor, "batch rows columns"]) -> Tensor:
     tall = torch.stack((near + padded[:, :-2], near + padded[:, 2:]), 2).flatten(1, 2)
     padded = torch.nn.functional.pad(tall, (1, 1), mode="replicate")
     near = tall * 3
-    wide = torch.stack((near + padded[..., :-2] + 8, near + padded[..., 2:] + 7), 3).flatten(2)
-    return (wide / 16).floor_()
+    wide = torch.stack(((near + padded[..., :-2]).add_(8), (near + padded[..., 2:]).add_(7)), 3).flatten(2)
+    return wide.mul_(1 / 16).floor_()
 
 
 def _mixed(levels: Levels, weights: tuple[int, int, int, int]) -> Float[Tensor, "batch rows columns"]:
     """A weighted sum of three channels in fixed point."""
     parts = [levels[:, i] * (weight / _ONE) for i, weight in enumerate(weights[:3])]
-    return (parts[0] + parts[1] + parts[2] + weights[3] / _ONE).floor_()
+    return parts[0].add_(parts[1]).add_(parts[2]).add_(weights[3] / _ONE).floor_()
 
 
 def _colour(levels: Levels, dct: Tensor, luma: Tensor, chroma: Tensor) -> Levels:

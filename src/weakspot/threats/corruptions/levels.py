@@ -85,7 +85,7 @@ def truncated(levels: Tensor) -> Tensor:
     A level that misses a whole number by less than a thousandth is taken for it: there the published float64 code
     itself goes either way.
     """
-    return (levels + _JUST_BELOW).floor_().clamp_(0, 255)
+    return levels.add(_JUST_BELOW).floor_().clamp_(0, 255)
 
 
 def rounded(levels: Tensor) -> Tensor:

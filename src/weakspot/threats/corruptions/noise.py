@@ -54,7 +54,9 @@ def speckle_noise(levels: Levels, severity: int, sample: Labels, seed: int) -> L
 @eight_bit
 def impulse_noise(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Black or white, equally often, in the given share of values."""
-    random = halves(levels[0].numel(), sample, seed, "impulse_noise").view_as(levels)
-    count = round(IMPULSE_NOISE.at(levels, severity) * 2**31)  # of 2^32 bit patterns, half of those that are struck
-    out = levels.masked_fill(random < count - 2**31, 0)  # the lowest patterns turn black,
-    return out.masked_fill_(random >= 2**31 - count, 255)  # the highest white
+    random = (halves(levels[0].numel(), sample, seed, "impulse_noise") >> 1).bitwise_and_(2**31 - 1).view_as(levels)
+    struck = round(IMPULSE_NOISE.at(levels, severity) * 2**30)  # half of the struck among 2^31 bit patterns
+    # All bits set where a value is struck: the lowest patterns turn it black, the highest white.
+    others = (struck - 1 - random).bitwise_right_shift_(31)
+    white = (2**31 - 1 - struck - random).bitwise_right_shift_(31)
+    return levels.int().bitwise_and_(others).bitwise_or_(white.bitwise_and_(255)).float()

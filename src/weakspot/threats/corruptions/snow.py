@@ -50,8 +50,9 @@ def snow(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     field = normals((levels.shape[2], levels.shape[3]), sample, seed, "snow") * flakes.deviation + flakes.mean
     field = zoom_field(field, flakes.zoom)
     # The layer is stored as 8 bits before ImageMagick drags it, and comes back as 8 bits.
-    layer = truncated(torch.where(field < flakes.threshold, 0, field).clamp(0, 1) * 255).float()[:, None]
+    field = field * (field >= flakes.threshold)
+    layer = truncated(field.clamp_(0, 1).mul_(255)).float()[:, None]
     weights = half_gaussian(flakes.radius, flakes.sigma)
     layer = rounded(drag(layer, angles(-135.0, -45.0, sample, seed, "snow"), weights))
-    pale = torch.maximum(levels, grey(levels) * 1.5 + 127.5)
-    return truncated(levels * flakes.mix + pale * (1 - flakes.mix) + (layer + layer.flip(2, 3)))
+    pale = torch.maximum(levels, grey(levels) * 1.5 + 127.5).mul_(1 - flakes.mix)
+    return truncated((levels * flakes.mix).add_(pale).add_(layer + layer.flip(2, 3)))

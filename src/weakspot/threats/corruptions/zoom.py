@@ -84,4 +84,5 @@ def zoom_field(field: Float[Tensor, "batch height width"], factor: float) -> Flo
     """The magnified centre of each random field, in float64 so that its rounding never shows."""
     down = _zoom_tensor(field.shape[1], factor, field.device)
     along = _zoom_tensor(field.shape[2], factor, field.device)
-    return down @ field.double() @ along.T
+    # Two plain matrix products and a transposition are faster than one product per field.
+    return ((field.double() @ along.T).transpose(1, 2).contiguous() @ down.T).transpose(1, 2)
