@@ -1,6 +1,6 @@
 """Documentation cannot go stale: the code blocks of README.md and docs/ are run.
 
-A `python` block runs in a fresh interpreter in an empty folder, beside the files that `demo_files` makes. A `console`
+A `python` block runs in a fresh interpreter in an empty folder, beside DEMO_FILES. A `console`
 block's lines that begin with `$ weakspot` run likewise, one after another, and must end with exit code 0.
 """
 
@@ -31,6 +31,17 @@ def make():
     with torch.random.fork_rng(devices=[]):
         return nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(3 * 2 * 2, 4))
 """,
+    "my_loader.py": """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from my_data import make as images_and_labels
+from my_model import make as make_model
+
+images, labels = images_and_labels()
+loader = DataLoader(TensorDataset(torch.from_numpy(images), torch.from_numpy(labels)), batch_size=4)
+model = make_model()
+""",
     "my_data.py": """
 import numpy as np
 
@@ -53,7 +64,8 @@ def run(arguments: list[str], folder: Path) -> None:
     done = subprocess.run(
         arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == 0, done.stderr
+    # doctor and gates answer with 1; a reader's tiny model may well be doubted
+    assert done.returncode == 0 or (done.returncode == 1 and "doctor" in arguments), done.stderr
 
 
 @pytest.mark.parametrize("kind, text", BLOCKS)
