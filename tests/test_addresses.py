@@ -39,6 +39,8 @@ def test_the_same_radius_has_one_name():
         ("lnf:8/255", "did you mean 'linf'"),
         ("linf:8", "8/255"),
         ("l2:-1", "negative"),
+        ("l2:1e99999999", "NORM:SIZE"),
+        ("l2:" + "9" * 100, "NORM:SIZE"),
     ],
 )
 def test_wrong_radii(text, says):

@@ -60,6 +60,8 @@ class Radius:
             raise InputError(f"a radius is written NORM:SIZE, such as linf:8/255 or l2:0.5, got {address!r}")
         if norm not in get_args(Norm):
             raise unknown("norm", norm, get_args(Norm))
+        if len(size) > 30 or re.search(r"[eE][+-]?\d{3}", size):  # Fraction would write out 1e99999999
+            raise InputError(f"a radius is written NORM:SIZE, such as linf:8/255 or l2:0.5, got {address!r}")
         try:
             value = Fraction(size.replace(" ", ""))
         except (ValueError, ZeroDivisionError):

@@ -90,8 +90,12 @@ class Threat(Protocol):
     batch. A threat is never trusted: the audit measures distance, range and prediction of what came back by itself.
     """
 
-    name: ClassVar[str]
     kind: ClassVar[Kind]
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue, and what `found_by` says of the samples it breaks."""
+        ...
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """The attacked (or corrupted) images, same shape, in [0, 1]."""

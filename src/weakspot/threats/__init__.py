@@ -8,13 +8,17 @@ from weakspot.contracts import Threat
 from weakspot.errors import InputError, unknown
 from weakspot.registry import find
 from weakspot.threats.apgd import ApgdCe, ApgdDlr
+from weakspot.threats.apgd_mifpe import ApgdMifpe
 from weakspot.threats.apgd_t import ApgdT
 from weakspot.threats.autoattack import AutoAttack
 from weakspot.threats.clean import Clean
 from weakspot.threats.corruptions import CORRUPTIONS, Corruption, StoredCorruption, suite
+from weakspot.threats.cw_pgd import CwPgd
 from weakspot.threats.fab_t import FabT
 from weakspot.threats.fgsm import Fgsm
+from weakspot.threats.mim import Mim
 from weakspot.threats.pgd import Pgd
+from weakspot.threats.pma import Pma
 from weakspot.threats.square import Square
 from weakspot.threats.standard import Standard
 
@@ -25,6 +29,10 @@ THREATS: Mapping[str, type[Threat]] = {
     "apgd-ce": ApgdCe,
     "apgd-dlr": ApgdDlr,
     "apgd-t": ApgdT,
+    "apgd-mifpe": ApgdMifpe,
+    "pma": Pma,
+    "mim": Mim,
+    "cw-pgd": CwPgd,
     "fab-t": FabT,
     "square": Square,
     "autoattack": AutoAttack,

@@ -1,9 +1,11 @@
 """What every attack stands on: a model that counts what it is asked, and the worst point seen for each image."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from weakspot.contracts import Classifier, Counts, Images, Labels, Logits, PerSample, Rows
 from weakspot.maths.losses import finite_or_zero, margin
@@ -45,9 +47,9 @@ class Oracle:
             counter.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
 
     def credit(self, rows: Rows, part: str) -> None:
-        """Note which part of an ensemble broke these rows."""
+        """Note which part of an ensemble broke these rows; the first one that claims a row keeps it."""
         for row in rows.tolist():
-            self.found_by[row] = part
+            self.found_by[row] = self.found_by[row] or part
 
 
 class Search:
@@ -65,7 +67,7 @@ class Search:
             self.clean_logits = self.oracle(images)
         self.lowest = margin(self.clean_logits, labels)
 
-    def alive(self, rows: Rows | None = None) -> Rows:
+    def alive(self, rows: Rows | None = None) -> Int[Tensor, " alive"]:
         """Those of `rows` (by default of all) that nothing has broken yet."""
         if rows is None:
             return (self.lowest >= 0).nonzero().squeeze(1)
@@ -101,7 +103,10 @@ class Search:
 class Part(Protocol):
     """An attack that can stand alone or in an ensemble."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What `found_by` says of the samples it breaks."""
+        ...
 
     def run(self, search: Search, rows: Rows) -> None:
         """Attack these rows, which are alive, and let `search` judge each point; the other rows stay untouched."""

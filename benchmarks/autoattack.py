@@ -1,0 +1,126 @@
+"""Our presets against an independent AutoAttack: strength per sample and time, side by side in one run.
+
+    python benchmarks/autoattack.py MODEL DATA [--weights W] [--radius R] [--limit N] [--presets standard autoattack]
+
+The opponent is put together from torchattacks' components with the reference's settings (100 steps, 9 targets, 5,000
+queries without rescaling): torchattacks' own AutoAttack runs 10 steps. Both sides get the same samples, the same
+batches of 256 and the same threads. The table goes to benchmarks/results/autoattack.{md,csv}.
+"""
+
+import argparse
+import csv
+import platform
+import time
+from pathlib import Path
+
+import torch
+import torchattacks
+from scipy.stats import beta
+
+from weakspot import load_data, load_model
+from weakspot.addresses import Radius
+from weakspot.models import frozen
+from weakspot.threats import parse_threat
+from weakspot.threats.search import Oracle
+
+BLOCK = 256
+RESULTS = Path(__file__).parent / "results"
+COLUMNS = (
+    "model", "data", "radius", "n", "clean", "opponent robust", "preset", "preset robust", "only ours robust",
+    "only theirs robust", "bound", "opponent s", "preset s", "ratio", "widened", "forwards", "backwards", "machine",
+)  # fmt: skip
+
+
+def opponent(model, norm: str, radius: float, classes: int):
+    """AutoAttack 'standard' in its order, from torchattacks' components."""
+    norm = {"linf": "Linf", "l2": "L2"}[norm]
+    common = {"norm": norm, "eps": radius, "n_restarts": 1}
+    return [
+        ("apgd-ce", torchattacks.APGD(model, steps=100, loss="ce", **common)),
+        ("apgd-t", torchattacks.APGDT(model, steps=100, n_classes=classes, **common)),
+        ("fab-t", torchattacks.FAB(model, steps=100, multi_targeted=True, n_classes=classes, **common)),
+        ("square", torchattacks.Square(model, n_queries=5000, resc_schedule=False, **common)),
+    ]
+
+
+def run_opponent(model, images, labels, norm, radius, classes):
+    """Which samples stay robust, part by part on the survivors, as the reference does; an image outside counts not."""
+    robust = model(images).argmax(1) == labels
+    for name, attack in opponent(model, norm, radius, classes):
+        for rows in robust.nonzero().squeeze(1).split(BLOCK):
+            attacked = attack(images[rows], labels[rows])
+            order = {"linf": float("inf"), "l2": 2}[norm]
+            inside = (attacked - images[rows]).flatten(1).norm(p=order, dim=1) <= radius * (1 + 1e-5) + 1e-6
+            robust[rows[inside & (model(attacked).argmax(1) != labels[rows])]] = False
+        print(f"  opponent after {name}: {int(robust.sum())}", flush=True)
+    return robust
+
+
+def run_ours(model, preset, images, labels):
+    """Which samples stay robust, judged afresh; also evaluations per sample and what the sentinel did."""
+    threat, robust, spent, widened = parse_threat(preset), [], [], set()
+    for rows in torch.arange(len(images), device=images.device).split(BLOCK):
+        oracle = Oracle(model, len(rows))
+        attacked = threat(oracle, images[rows], labels[rows], rows, 0)
+        robust.append((model(images[rows]).argmax(1) == labels[rows]) & (model(attacked).argmax(1) == labels[rows]))
+        spent.append(torch.stack([oracle.forwards, oracle.backwards], 1))
+        widened |= {found for found in oracle.found_by if ":" in found}
+    return torch.cat(robust), torch.cat(spent).float().mean(0), ", ".join(sorted(widened)) or "no"
+
+
+def main():
+    """Measure one model and append its rows to the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--weights")
+    parser.add_argument("--radius")
+    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--name", help="how the table calls the model")
+    parser.add_argument("--presets", nargs="+", default=["standard", "autoattack"])
+    asked = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = load_data(asked.data)
+    model = load_model(asked.model, weights=asked.weights, data=data).module.to(device)
+    radius = Radius.of(asked.radius or data.radius)
+    limit = min(asked.limit, len(data))
+    images, labels = data.batch(range(limit)).to(device), data.labels[:limit].to(device)
+    machine = f"{torch.cuda.get_device_name()}" if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    with frozen(model):
+        clean = int((model(images).argmax(1) == labels).sum())
+        start = time.perf_counter()
+        theirs = run_opponent(model, images, labels, radius.norm, float(radius), len(data.classes))
+        opponent_seconds = time.perf_counter() - start
+        for preset in asked.presets:
+            start = time.perf_counter()
+            ours, spent, widened = run_ours(model, f"{preset}@{radius}", images, labels)
+            seconds = time.perf_counter() - start
+            only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+            # One-sided 95 % Clopper-Pearson bound on the share that the opponent breaks and we do not.
+            bound = beta.ppf(0.95, only_ours + 1, limit - only_ours)
+            row = (
+                asked.name or asked.model, data.name, str(radius), limit, clean, int(theirs.sum()), preset,
+                int(ours.sum()), only_ours, only_theirs, f"{bound:.2%}", f"{opponent_seconds:.1f}", f"{seconds:.1f}",
+                f"{opponent_seconds / seconds:.1f}", widened, f"{spent[0]:.0f}", f"{spent[1]:.0f}",
+                f"{machine}, {platform.machine()}, torch {torch.__version__}",
+            )  # fmt: skip
+            print(dict(zip(COLUMNS, row, strict=True)), flush=True)
+            keep(row)
+
+
+def keep(row):
+    """Replace this model's row of the CSV table, and write the same table as Markdown."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "autoattack.csv"
+    rows = list(csv.reader(path.open()))[1:] if path.exists() else []
+    key = [COLUMNS.index(column) for column in ("model", "radius", "n", "preset", "machine")]
+    fresh = [str(value) for value in row]
+    rows = [old for old in rows if [old[k] for k in key] != [fresh[k] for k in key]] + [fresh]
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    lines = ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
+    path.with_suffix(".md").write_text("\n".join(["# AutoAttack, side by side", "", *lines]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Our staged search: AutoAttack's verdict for a fraction of its cost.
+
+AutoAttack spends most of its time on samples that stay robust. Here short attacks with losses that no scale of the
+logits can mask clear the easy samples away; survivors get likely targets and another loss; each class's hardest ones
+get all targets and long runs. A sentinel then sends attacks of another kind (without gradients; minimum norm) after
+a few survivors: random ones, which bound what the search may have missed, and the most promising ones of each class.
+Where the sentinel breaks one, the search widens by itself to all survivors of the block.
+"""
+
+from math import ceil
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Int
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from weakspot.addresses import RadiusField
+from weakspot.config import settings
+from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
+from weakspot.maths.losses import cross_entropy, dlr, probability_margin, scaled_cross_entropy
+from weakspot.rng import uniform
+from weakspot.threats.apgd import apgd, extreme_start
+from weakspot.threats.apgd_t import ranked, towards
+from weakspot.threats.fab_t import FabT
+from weakspot.threats.search import Loss, Part, Search, attack
+from weakspot.threats.square import Square
+
+SENTINEL = 0.05
+"""The share of survivors in each of the sentinel's two parts."""
+
+LOSSES: dict[str, Loss] = {
+    "ce": cross_entropy,
+    "dlr": dlr,
+    "mifpe": scaled_cross_entropy,
+    "pm": probability_margin,
+}
+
+
+@settings
+class Stage:
+    """One APGD run on the hardest share of each class's rows, with a loss or towards each of the likeliest classes."""
+
+    radius: RadiusField
+    steps: PositiveInt
+    loss: Literal["ce", "dlr", "mifpe", "pm"] | None = None
+    targets: NonNegativeInt = 0
+    share: PositiveFloat = 1.0
+
+    @property
+    def name(self) -> str:
+        """What `found_by` says."""
+        return f"apgd-{self.loss or 't'}-{self.steps}"
+
+    def run(self, search: Search, rows: Rows) -> None:
+        """Attack the hardest of these rows; fooled samples leave between targets."""
+        rows = hardest(search, rows, self.share)
+        if self.loss is not None:
+            self._ascend(search, rows, LOSSES[self.loss], self.name)
+        likely = ranked(search.clean_logits, search.labels)
+        for rank in range(min(self.targets, likely.shape[1])):
+            rows = search.alive(rows)
+            self._ascend(search, rows, towards(likely[rows, rank]), f"{self.name}/{rank}")
+
+    def _ascend(self, search: Search, rows: Rows, loss: Loss, purpose: str) -> None:
+        if len(rows):
+            radii = search.images.new_full((len(rows),), float(self.radius))
+            x0, sample = search.images[rows], search.sample[rows]
+            start = extreme_start(x0, radii, self.radius.norm, sample, search.seed, purpose)
+            apgd(search, rows, radii, self.radius.norm, loss, self.steps, start)
+
+
+@settings
+class Sentinel:
+    """Attacks of another kind on a few survivors; where one breaks a sample, on all of the block.
+
+    The few are a random part and the part with the lowest margins, each SENTINEL of the survivors, and in both the
+    classes take turns, so that none is left out. The random part bounds what the search may have missed.
+    """
+
+    radius: RadiusField
+    name: ClassVar[str] = "sentinel"
+
+    def run(self, search: Search, rows: Rows) -> None:
+        """Probe, and widen where a probe succeeds."""
+        wide: list[tuple[Part, Part]] = [
+            (FabT(radius=self.radius, targets=3, steps=40), FabT(radius=self.radius)),
+            (Square(radius=self.radius, queries=2000), Square(radius=self.radius)),
+        ]
+        drawn = random_part(search.labels[rows], search.sample[rows], search.seed)
+        chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
+        for probe, full in wide:
+            probed = search.alive(chosen)
+            if len(probed):
+                probe.run(search, probed)
+            broken = probed[search.lowest[probed] < 0]
+            search.oracle.credit(broken, f"sentinel:{probe.name}")
+            if len(broken):
+                left = search.alive(rows)
+                full.run(search, left)
+                search.oracle.credit(left[search.lowest[left] < 0], f"widened:{full.name}")
+
+
+def turns(labels: Labels, keys: PerSample) -> Int[Tensor, " batch"]:
+    """Each sample's place when the classes take turns, every class in the order of its keys (smallest first)."""
+    order = keys.argsort(stable=True)
+    round_of = torch.empty_like(order)
+    for label in torch.unique(labels):
+        mine = order[labels[order] == label]
+        round_of[mine] = torch.arange(len(mine), device=labels.device)
+    places = torch.empty_like(order)
+    by_round = order[round_of[order].argsort(stable=True)]
+    places[by_round] = torch.arange(len(order), device=labels.device)
+    return places
+
+
+def random_part(labels: Labels, sample: Labels, seed: int) -> Bool[Tensor, " batch"]:
+    """The survivors that the sentinel draws at random (stratified by class); a function of their numbers alone."""
+    places = turns(labels, uniform((1,), sample, seed, "sentinel")[:, 0])
+    return places < ceil(SENTINEL * len(labels))
+
+
+def lowest_part(labels: Labels, margins: PerSample) -> Bool[Tensor, " batch"]:
+    """The survivors with the lowest margins, the classes taking turns."""
+    return turns(labels, margins) < ceil(SENTINEL * len(labels))
+
+
+def hardest(search: Search, rows: Rows, share: float) -> Int[Tensor, " kept"]:
+    """The share of each class's rows with the lowest margins, at least one sample of each class."""
+    if share >= 1:
+        return rows
+    kept = torch.zeros_like(rows, dtype=torch.bool)
+    for label in torch.unique(search.labels[rows]):
+        mine = (search.labels[rows] == label).nonzero().squeeze(1)
+        kept[mine[search.lowest[rows[mine]].argsort(stable=True)[: ceil(share * len(mine))]]] = True
+    return rows[kept]
+
+
+@settings
+class Standard:
+    """The default search; see the module's text. Its verdict is compared with AutoAttack's in `benchmarks/`."""
+
+    radius: RadiusField
+    name: ClassVar[str] = "standard"
+    kind: ClassVar[Kind] = "adversarial"
+
+    def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
+        """Each image's lowest-margin point over all stages, the clean image included."""
+        return attack(self.parts(), model, images, labels, sample, seed)
+
+    def parts(self) -> list[Part]:
+        """The stages in their order."""
+        radius = self.radius
+        return [
+            Stage(radius=radius, loss="dlr", steps=10),
+            Stage(radius=radius, loss="mifpe", steps=20),
+            Stage(radius=radius, targets=3, steps=20),
+            Stage(radius=radius, loss="pm", steps=40),
+            Stage(radius=radius, targets=9, steps=25, share=0.3),
+            Stage(radius=radius, loss="ce", steps=100, share=0.1),
+            Sentinel(radius=radius),
+        ]
