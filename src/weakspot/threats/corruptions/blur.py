@@ -10,7 +10,7 @@ from torch import Tensor
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.draws import halves
 from weakspot.threats.corruptions.filters import Taps, correlate, fold, gaussian, taps
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncate_
 
 DEFOCUS_BLUR = Table(
     small=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)),
@@ -46,13 +46,13 @@ def disk(radius: float, sigma: float) -> Taps:
 @eight_bit
 def defocus_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Correlate with a smoothed disk; the image is mirrored at its border."""
-    return truncated(correlate(levels, disk(*DEFOCUS_BLUR.at(levels, severity)), "mirror"))
+    return truncate_(correlate(levels, disk(*DEFOCUS_BLUR.at(levels, severity)), "mirror"))
 
 
 @eight_bit
 def gaussian_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """A Gaussian blur, cut off at 4 sigma; the image's border is repeated."""
-    return truncated(gaussian(levels, GAUSSIAN_BLUR.at(levels, severity))).float()
+    return truncate_(gaussian(levels, GAUSSIAN_BLUR.at(levels, severity))).float()
 
 
 @lru_cache(maxsize=64)
@@ -97,6 +97,6 @@ def glass_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Leve
     source = copy_round(rows, columns, farthest, sample, seed, 0)
     for number in range(1, rounds):
         source = source.gather(1, copy_round(rows, columns, farthest, sample, seed, number))
-    blurred = truncated(gaussian(levels, sigma)).float().flatten(2)
+    blurred = truncate_(gaussian(levels, sigma)).float().flatten(2)
     moved = blurred.gather(2, source[:, None].expand_as(blurred)).view_as(levels)
-    return truncated(gaussian(moved, sigma)).float()
+    return truncate_(gaussian(moved, sigma)).float()

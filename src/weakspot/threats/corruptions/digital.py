@@ -10,7 +10,7 @@ from torch import Tensor
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.colour import with_saturation, with_value
 from weakspot.threats.corruptions.filters import on_grid
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, rounded, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, round_, truncate_
 
 BRIGHTNESS = Table(small=(0.05, 0.1, 0.15, 0.2, 0.3), large=(0.1, 0.2, 0.3, 0.4, 0.5))
 """Added to HSV's V in [0, 1]."""
@@ -28,7 +28,7 @@ PIXELATE = Table(small=(0.95, 0.9, 0.85, 0.75, 0.65), large=(0.6, 0.5, 0.4, 0.3,
 @eight_bit
 def brightness(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Raise HSV's V (the largest channel; the value itself in 1 channel)."""
-    return truncated(with_value(levels, 255 * BRIGHTNESS.at(levels, severity)))
+    return truncate_(with_value(levels, 255 * BRIGHTNESS.at(levels, severity)))
 
 
 @eight_bit
@@ -37,13 +37,13 @@ def contrast(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels
     factor = CONTRAST.at(levels, severity)
     # Whole levels sum without rounding in float64, in any order.
     mean = levels.sum((2, 3), keepdim=True, dtype=torch.float64) / levels[0, 0].numel()
-    return truncated(levels * factor + (mean * (1 - factor)).float())
+    return truncate_(levels.mul_(factor).add_((mean * (1 - factor)).float()))
 
 
 @eight_bit
 def saturate(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Scale and shift HSV's saturation; 1 channel has none and stays as it is."""
-    return truncated(with_saturation(levels, *SATURATE.at(levels, severity)))
+    return truncate_(with_saturation(levels, *SATURATE.at(levels, severity)))
 
 
 @lru_cache(maxsize=64)
@@ -69,6 +69,6 @@ def pixelate(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels
     factor = PIXELATE.at(levels, severity)
     down, back_down = _boxes(rows, max(1, int(rows * factor)), levels.device)
     along, back_along = _boxes(columns, max(1, int(columns * factor)), levels.device)
-    small = rounded(down.T @ rounded(levels @ along))
+    small = round_(down.T @ round_(levels @ along))
     pixels = back_down[:, None] * small.shape[3] + back_along
     return small.flatten(2).flatten(0, 1).index_select(1, pixels.view(-1)).view(levels.shape)

@@ -11,7 +11,7 @@ from torch import Tensor
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.draws import uniforms
 from weakspot.threats.corruptions.filters import smooth_field
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncate_
 
 ELASTIC_TRANSFORM = Table(
     small=((0.0, 0.0, 2.56), (1.6, 6.4, 2.24), (2.56, 1.92, 1.92), (3.2, 1.28, 1.6), (3.2, 0.96, 0.96)),
@@ -53,11 +53,12 @@ def resample(levels: Levels, y: Coordinates, x: Coordinates, *, mirror: bool) ->
     """
     rows, columns = levels.shape[-2:]
     # To torch's coordinates: the outer pixels' centres, or their edges, are at -1 and 1.
-    size = torch.tensor([columns, rows], device=levels.device)
-    scale = 2 / ((size - 1).clamp(min=1) if mirror else size)
-    grid = torch.stack((x, y), -1).mul_(scale).add_(0 if mirror else scale / 2).sub_(1)
+    sizes = [max(side - 1, 1) if mirror else side for side in (columns, rows)]
+    parts = [
+        (axis * (2 / size)).add_((0 if mirror else 1 / size) - 1) for axis, size in zip((x, y), sizes, strict=True)
+    ]
     return torch.nn.functional.grid_sample(
-        levels, grid, mode="bilinear", padding_mode="reflection", align_corners=mirror
+        levels, torch.stack(parts, -1), mode="bilinear", padding_mode="reflection", align_corners=mirror
     )
 
 
@@ -68,9 +69,9 @@ def elastic_transform(levels: Levels, severity: int, sample: Labels, seed: int) 
     rows, columns = levels.shape[-2:]
     warped = resample(levels, *affine_source(rows, columns, farthest, sample, seed), mirror=True)
     if alpha == 0:  # severity 1 of small images is the affine map alone
-        return truncated(warped)
+        return truncate_(warped)
     noise = uniforms((2, rows, columns), sample, seed, "elastic_transform") * 2 - 1
     shift = smooth_field(noise.flatten(0, 1), sigma, 3.0, "reflect").reshape(noise.shape).float() * alpha
     y = torch.arange(rows, device=levels.device)[:, None] + shift[:, 1]
     x = torch.arange(columns, device=levels.device) + shift[:, 0]
-    return truncated(resample(warped, y, x, mirror=False))
+    return truncate_(resample(warped, y, x, mirror=False))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.draws import uniforms
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncate_
 
 FOG = Table(
     small=((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)),
@@ -50,4 +50,4 @@ def fog(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     n = 1 << (max(rows, columns) - 1).bit_length()
     haze = plasma(uniforms((n, n), sample, seed, "fog") * 2 - 1, decay)[:, None, :rows, :columns]
     largest = levels.amax((1, 2, 3), keepdim=True)
-    return truncated((levels + haze * (255 * strength)).mul_(largest / (largest + 255 * strength)))
+    return truncate_(levels.add_(haze * (255 * strength)).mul_(largest / (largest + 255 * strength)))

@@ -17,7 +17,7 @@ from weakspot.contracts import Labels
 from weakspot.rng import integers
 from weakspot.threats.corruptions.colour import in_channels
 from weakspot.threats.corruptions.draws import normals
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, is_small, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, is_small, truncate_
 
 FROST = Table(
     small=((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
@@ -99,4 +99,4 @@ def frost(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     # Every run of `columns` values is a row of this view, so that an image row is one contiguous copy.
     runs = flat.as_strided((len(flat) - columns + 1, columns), (1, 1))
     layer = runs.index_select(0, start.view(-1)).view(levels.shape)
-    return truncated(levels * image + layer.float() * ice)
+    return truncate_(levels.mul_(image).add_(layer.float().mul_(ice)))

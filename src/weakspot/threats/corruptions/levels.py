@@ -3,7 +3,7 @@
 The published corruptions (Hendrycks and Dietterich, 2019, arXiv:1903.12261) take an 8-bit image and store 8 bits:
 CIFAR-10-C and CIFAR-100-C as uint8 arrays, ImageNet-C as JPEG files of uint8 arrays. So here: images are rounded to
 whole levels 0..255 first, which changes nothing where they came from 8 bits, and the result is whole levels again, cut
-down (`truncated`) where the published code casts to uint8 and rounded where its image library rounds. ImageNet-C's
+down (`truncate_`) where the published code casts to uint8 and rounded where its image library rounds. ImageNet-C's
 last step, a JPEG of quality 85 around every corrupted image, is a matter of storage and is left out.
 
 The levels travel as float32. Linear filters have weights that are multiples of 2^-16 (see filters.py), so that their
@@ -32,9 +32,9 @@ Constants are in pixels as published and never scaled with the size. 64 pixels i
 21 pixels wide, would still erase the object.
 """
 
-CHUNK = 3 * 2**17
-"""Values of images that are corrupted at a time on a CPU: 128 images of 3 x 32 x 32. Fewer cost more calls, more leave
-the cache."""
+CHUNK = 3 * 2**16
+"""Values of images that are corrupted at a time on a CPU: 64 images of 3 x 32 x 32. Fewer cost more calls; more outgrow
+the cache and what the allocator keeps between calls."""
 CHUNK_ON_DEVICE = 2**24
 """The same elsewhere, where memory is the limit: 64 MB of float32."""
 
@@ -79,22 +79,22 @@ def severity_of(parts: ThreatAddress) -> int:
     return int(parts.place)
 
 
-def truncated(levels: Tensor) -> Tensor:
-    """Whole levels as a cast to uint8 makes them: cut down.
+def truncate_(levels: Tensor) -> Tensor:
+    """Whole levels as a cast to uint8 makes them: cut down, in place.
 
     A level that misses a whole number by less than a thousandth is taken for it: there the published float64 code
     itself goes either way.
     """
-    return levels.add(_JUST_BELOW).floor_().clamp_(0, 255)
+    return levels.add_(_JUST_BELOW).floor_().clamp_(0, 255)
 
 
-def rounded(levels: Tensor) -> Tensor:
-    """The nearest whole levels, halves upwards."""
-    return (levels + 0.5).floor_().clamp_(0, 255)
+def round_(levels: Tensor) -> Tensor:
+    """The nearest whole levels, halves upwards, in place."""
+    return levels.add_(0.5).floor_().clamp_(0, 255)
 
 
 def eight_bit(body: Corrupt) -> Corrupt:
-    """Make a public corruption of `body`, which maps whole levels to whole levels."""
+    """Make a public corruption of `body`, which maps whole levels, a copy it may write to, to whole levels."""
 
     @wraps(body, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
     def corrupt(images: Images, severity: int, sample: Labels, seed: int) -> Images:

@@ -15,7 +15,7 @@ from torch import Tensor
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.draws import angles
 from weakspot.threats.corruptions.filters import on_grid
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, rounded
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, round_
 
 MOTION_BLUR = Table(
     small=((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)),
@@ -46,14 +46,16 @@ def drag(levels: Levels, angle: Float64[Tensor, " batch"], weights: tuple[float,
     down = (distance * radians.sin() - 0.5).ceil().long()
     right = (distance * radians.cos() - 0.5).ceil().long()
     starts = (row + down).clamp_(0, rows - 1).mul_(width).add_(right) + plane  # (distance, batch, channel, row)
-    out = torch.zeros_like(levels)
+    out = levels.new_zeros(batch * channels * rows, columns)
+    moved = torch.empty_like(out)
     for start, weight in zip(starts.flatten(1), weights, strict=True):
-        out.add_(runs.index_select(0, start).view_as(out), alpha=weight)
-    return out
+        torch.index_select(runs, 0, start, out=moved)
+        out.add_(moved, alpha=weight)
+    return out.view(levels.shape)
 
 
 @eight_bit
 def motion_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     """Motion at an angle uniform in [-45, 45) degrees."""
     weights = half_gaussian(*MOTION_BLUR.at(levels, severity))
-    return rounded(drag(levels, angles(-45.0, 45.0, sample, seed, "motion_blur"), weights))
+    return round_(drag(levels, angles(-45.0, 45.0, sample, seed, "motion_blur"), weights))

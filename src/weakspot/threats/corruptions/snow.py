@@ -7,7 +7,7 @@ import torch
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.colour import grey
 from weakspot.threats.corruptions.draws import angles, normals
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, rounded, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, round_, truncate_
 from weakspot.threats.corruptions.motion import drag, half_gaussian
 from weakspot.threats.corruptions.zoom import zoom_field
 
@@ -51,8 +51,8 @@ def snow(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     field = zoom_field(field, flakes.zoom)
     # The layer is stored as 8 bits before ImageMagick drags it, and comes back as 8 bits.
     field = field * (field >= flakes.threshold)
-    layer = truncated(field.clamp_(0, 1).mul_(255)).float()[:, None]
+    layer = truncate_(field.clamp_(0, 1).mul_(255)).float()[:, None]
     weights = half_gaussian(flakes.radius, flakes.sigma)
-    layer = rounded(drag(layer, angles(-135.0, -45.0, sample, seed, "snow"), weights))
+    layer = round_(drag(layer, angles(-135.0, -45.0, sample, seed, "snow"), weights))
     pale = torch.maximum(levels, grey(levels) * 1.5 + 127.5).mul_(1 - flakes.mix)
-    return truncated((levels * flakes.mix).add_(pale).add_(layer + layer.flip(2, 3)))
+    return truncate_(levels.mul_(flakes.mix).add_(pale).add_(layer + layer.flip(2, 3)))

@@ -9,7 +9,7 @@ from weakspot.threats.corruptions.colour import in_channels
 from weakspot.threats.corruptions.draws import normals
 from weakspot.threats.corruptions.edges import Plane, box, canny, distance, equalized
 from weakspot.threats.corruptions.filters import Taps, correlate, gaussian, smooth_field
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, rounded, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, round_, truncate_
 
 
 class Liquid(NamedTuple):
@@ -55,7 +55,7 @@ def water(liquid: Plane, strength: float) -> Plane:
     """The share of the water's colour: thickness times a relief of the distance to its edges, at most `strength`."""
     rim = box(distance(canny(liquid, 50.0, 150.0), 20.0)).floor()
     relief = correlate(equalized(rim), _RELIEF, "mirror").clamp(0, 255)
-    shine = liquid * rounded(box(relief))
+    shine = liquid * round_(box(relief))
     return shine / shine.amax((1, 2, 3), keepdim=True).clamp(min=1) * strength
 
 
@@ -68,7 +68,7 @@ def spatter(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels:
     thick = torch.where(field < liquid.threshold, 0, field)[:, None]
     colour = levels.new_tensor(in_channels(MUD if liquid.mud else WATER, levels.shape[1])).view(-1, 1, 1)
     if not liquid.mud:
-        return truncated(levels + water(truncated(thick * 255).float(), liquid.strength) * colour)
+        return truncate_(levels.add_(water(truncate_(thick * 255).float(), liquid.strength) * colour))
     share = gaussian((thick > liquid.threshold).float(), liquid.strength)
     share = torch.where(share < 0.8, 0, share).float()
-    return truncated(levels * (1 - share) + colour * share)
+    return truncate_(levels * (1 - share) + colour * share)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from weakspot.contracts import Labels
 from weakspot.threats.corruptions.filters import GRID
-from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncated
+from weakspot.threats.corruptions.levels import Levels, Table, eight_bit, truncate_
 
 ZOOM_BLUR = Table(
     small=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
@@ -72,7 +72,7 @@ def zoom_blur(levels: Levels, severity: int, sample: Labels, seed: int) -> Level
     # A weighted sum of rows of a table is what embedding_bag computes; here a row is one pixel of all images.
     pixels = levels.flatten(2).flatten(0, 1).T.contiguous()
     mean = torch.nn.functional.embedding_bag(source, pixels, start, mode="sum", per_sample_weights=weight)
-    return truncated(mean.T.reshape(levels.shape))
+    return truncate_(mean.T.reshape(levels.shape))
 
 
 @lru_cache(maxsize=64)
