@@ -74,7 +74,7 @@ def test_a_cut_file_is_damage(tmp_path, cut):
 
 def test_a_wrong_count_is_damage(tmp_path):
     write_unit(tmp_path / "a", rows())
-    assert "37 rows instead of 38" in str(unit_damage(tmp_path / "a", 38))
+    assert "37 samples instead of 38" in str(unit_damage(tmp_path / "a", 38))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -253,7 +253,7 @@ def _keep_images(unit: Path, rows: Outcomes, images: torch.Tensor, attacked: tor
                 label=rows.label[kept],
                 prediction=rows.prediction[kept],
                 margin=rows.margin[kept],
-                clean=images[kept].cpu().numpy(),
+                clean=images[rows.sample[kept] - rows.sample[0]].cpu().numpy(),
                 attacked=attacked[kept].cpu().numpy(),
             )
 

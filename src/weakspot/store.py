@@ -98,8 +98,8 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def unit_damage(path: Path, rows: int) -> str | None:
-    """What is wrong with a stored unit that must have this many rows; None where it is whole.
+def unit_damage(path: Path, samples: int) -> str | None:
+    """What is wrong with a stored unit that must hold this many samples; None where it is whole.
 
     The whole file is read and compared with its own digest: Parquet alone would not notice a flipped bit.
     """
@@ -109,8 +109,8 @@ def unit_damage(path: Path, rows: int) -> str | None:
             written = _metadata(database, f"'{_quoted(path)}'", "weakspot_digest")
     except (InputError, duckdb.Error) as error:
         return str(error).splitlines()[0]
-    if len(found) != rows:
-        return f"{path} has {len(found)} rows instead of {rows}"
+    if len(np.unique(found.sample)) != samples:
+        return f"{path} holds {len(np.unique(found.sample))} samples instead of {samples}"
     if written != [found.digest()]:
         return f"{path} does not hold what was written to it"
     return None

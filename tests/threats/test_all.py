@@ -16,8 +16,8 @@ from weakspot.threats import PRESETS, THREATS, parse_threat, plan_threats, threa
 from weakspot.threats.measure import measure, tolerance
 
 ATTACKS = [name for name, threat in THREATS.items() if threat.kind == "adversarial"]
-SINGLE = [name for name in ATTACKS if not hasattr(THREATS[name], "parts")]
-"""Ensembles are made of these, and have a file of their own."""
+SINGLE = [name for name in ATTACKS if not hasattr(THREATS[name], "parts") and not hasattr(THREATS[name], "cases")]
+"""Ensembles are made of these; they, and threats with several images per sample, have files of their own."""
 RADII = ["linf:0.04", "l2:0.3"]
 
 

@@ -14,9 +14,11 @@ from weakspot.threats.autoattack import AutoAttack
 from weakspot.threats.clean import Clean
 from weakspot.threats.corruptions import CORRUPTIONS, Corruption, StoredCorruption, suite
 from weakspot.threats.cw_pgd import CwPgd
+from weakspot.threats.eot import Rand
 from weakspot.threats.fab_t import FabT
 from weakspot.threats.fgsm import Fgsm
 from weakspot.threats.mim import Mim
+from weakspot.threats.pairs import Pairs
 from weakspot.threats.pgd import Pgd
 from weakspot.threats.pma import Pma
 from weakspot.threats.square import Square
@@ -35,7 +37,9 @@ THREATS: Mapping[str, type[Threat]] = {
     "cw-pgd": CwPgd,
     "fab-t": FabT,
     "square": Square,
+    "pairs": Pairs,
     "autoattack": AutoAttack,
+    "rand": Rand,
     "standard": Standard,
 }
 """Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
@@ -46,6 +50,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {"corruptions": suite("15"), "corruption
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "standard": ("standard",),
     "autoattack": ("autoattack",),
+    "rand": ("rand",),
     "quick": ("pgd", "apgd-ce", "apgd-dlr"),
 }
 """Named lists of threats that are run at each radius; `clean` always runs."""

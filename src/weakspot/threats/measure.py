@@ -1,11 +1,13 @@
 """What a threat returned, measured afresh: a threat is never trusted with its own result."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from weakspot.contracts import Classifier, Images, Labels, Logits, Threat
+from weakspot.contracts import Classifier, Images, Labels, Logits, Rows, Threat
 from weakspot.errors import InputError
 from weakspot.maths.balls import distance
 from weakspot.maths.losses import margin
@@ -54,8 +56,8 @@ def inside_set(threat: Threat, attacked: Images, images: Images) -> Bool[Tensor,
 
 def measure(
     model: Classifier, threat: Threat, address: str, images: Images, labels: Labels, sample: Labels, seed: int
-) -> tuple[Outcomes, Images]:
-    """Run one threat on one block; returns its rows and the images that they describe.
+) -> tuple[Outcomes, Float[Tensor, "rows channels height width"]]:
+    """Run one threat on one block; returns its rows and, row by row, the images that they describe.
 
     A sample that is wrong when clean keeps its clean prediction under an adversarial threat (`found_by` "clean"): what
     an attack does to it says nothing about robustness.
@@ -68,15 +70,18 @@ def measure(
     with torch.no_grad():
         clean = model(images).float()
     check_logits(clean, len(images), sample)
+    rows, targets = cases(threat, clean, labels)
     attacked = threat(oracle, images, labels, sample, seed).detach()
-    if attacked.shape != images.shape:
-        raise InputError(f"{address} returned images of shape {tuple(attacked.shape)}, expected {tuple(images.shape)}")
-    keep = torch.zeros(len(images), dtype=torch.bool, device=images.device)  # rows that stay as they are when clean
-    found_by = np.array(oracle.found_by, dtype=object)
+    if attacked.shape != (len(rows), *images.shape[1:]):
+        expected = (len(rows), *images.shape[1:])
+        raise InputError(f"{address} returned images of shape {tuple(attacked.shape)}, expected {expected}")
+    images, labels, sample, clean = images[rows], labels[rows], sample[rows], clean[rows]
+    keep = torch.zeros(len(rows), dtype=torch.bool, device=images.device)  # rows that stay as they are when clean
+    found_by = np.array(oracle.found_by, dtype=object)[rows.cpu().numpy()]
+    logits = clean
     if threat.kind != "clean":
         held = inside_set(threat, attacked, images)
-        with torch.no_grad():
-            logits = model(torch.where(held[:, None, None, None], attacked, images)).float()
+        logits = _evaluate(model, torch.where(held[:, None, None, None], attacked, images), len(oracle.forwards))
         held &= torch.isfinite(logits).all(1)
         found_by[(~held).cpu().numpy()] = REFUSED
         keep |= ~held
@@ -86,9 +91,43 @@ def measure(
             keep |= wrong
         logits = torch.where(keep[:, None], clean, logits)
         attacked = torch.where(keep[:, None, None, None], images, attacked)
-    else:
-        logits = clean
-    return _rows(threat, address, images, attacked, logits, labels, sample, oracle, found_by), attacked
+    spent = Spent.of(oracle, rows)
+    return _rows(threat, address, images, attacked, logits, labels, sample, targets, spent, found_by), attacked
+
+
+def cases(threat: Threat, clean: Logits, labels: Labels) -> tuple[Rows, Rows]:
+    """Which row of the block each returned image belongs to, and the class it aims at (-1: none).
+
+    Most threats return one image per sample; one that aims at several classes says its cases itself.
+    """
+    if hasattr(threat, "cases"):
+        rows, targets = threat.cases(clean, labels)
+        return rows, targets
+    target = getattr(threat, "target", -1)
+    return torch.arange(len(labels), device=labels.device), torch.full_like(labels, target)
+
+
+def _evaluate(model: Classifier, images: Images, batch: int) -> Logits:
+    """float32 logits in batches no larger than the block."""
+    with torch.no_grad():
+        return torch.cat([model(part).float() for part in torch.split(images, batch)])
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Evaluations per row; those of a sample with several rows stand in its first one, so that sums stay right."""
+
+    forwards: np.ndarray
+    backwards: np.ndarray
+
+    @classmethod
+    def of(cls, oracle: Oracle, rows: Rows) -> "Spent":
+        """The oracle's counts, one entry per row."""
+        place = rows.cpu().numpy()
+        _, first = np.unique(place, return_index=True)
+        counted = np.zeros((2, len(place)), dtype=np.int64)
+        counted[0, first], counted[1, first] = oracle.forwards.numpy(), oracle.backwards.numpy()
+        return cls(counted[0], counted[1])
 
 
 def _rows(
@@ -99,7 +138,8 @@ def _rows(
     logits: Logits,
     labels: Labels,
     sample: Labels,
-    oracle: Oracle,
+    targets: Labels,
+    spent: Spent,
     found_by: np.ndarray,
 ) -> Outcomes:
     prediction = logits.argmax(1)
@@ -112,7 +152,7 @@ def _rows(
         sample=sample.cpu().numpy(),
         label=labels.cpu().numpy(),
         threat=address,
-        target=getattr(threat, "target", -1),
+        target=targets.cpu().numpy(),
         prediction=prediction.cpu().numpy(),
         correct=correct,
         margin=margin(logits, labels).cpu().numpy(),
@@ -121,7 +161,7 @@ def _rows(
         distance_linf=distance(delta, "linf").cpu().numpy(),
         distance_l2=distance(delta, "l2").cpu().numpy(),
         found_by=found_by,
-        forwards=oracle.forwards.numpy(),
-        backwards=oracle.backwards.numpy(),
+        forwards=spent.forwards,
+        backwards=spent.backwards,
         severity=getattr(threat, "severity", 0),
     )
