@@ -101,8 +101,8 @@ def measured(context: Context, threat: Threat) -> tuple[Outcomes, Tensor]:
 
 
 def with_rows(context: Context, threats: tuple[str, ...] = QUICK) -> Context:
-    """The context with the rows of a small audit of its own samples."""
-    planned = plan_threats(threats, [RADIUS])
+    """The context with the rows of a small audit of its own samples, at its own radius."""
+    planned = plan_threats(threats, [context.radius or RADIUS])
     parts: list[Outcomes] = []
     described = []
     for threat in planned:

@@ -10,8 +10,9 @@ import broken
 import planted
 from weakspot.doubts import CHECKS, Context, Finding, examine
 from weakspot.doubts.check import LEVELS
+from weakspot.threats import parse_threat
 
-FEEDS = {"T20": ("T12", "T13", "T15")}
+FEEDS = {"T9": ("T8",), "T20": ("T12", "T13", "T15")}
 """Checks that read what others left."""
 DOCTOR = [check.id for check in CHECKS.values() if check.when == "doctor"]
 
@@ -30,6 +31,14 @@ def findings(context: Context, ids: list[str], monkeypatch: pytest.MonkeyPatch) 
     return {finding.check: finding for finding in examine(context, "full")}
 
 
+@pytest.fixture
+def short_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the steps of the audit stand in for AutoAttack's 5,000 queries (benchmarks/doubts.py runs those)."""
+    short = [parse_threat("apgd-dlr", planted.RADIUS)]
+    monkeypatch.setattr("weakspot.doubts.anchor.anchor_threats", lambda radius: short)
+
+
+@pytest.mark.usefixtures("short_anchor")
 @pytest.mark.parametrize("name", planted.HONEST)
 def test_no_check_fails_on_an_honest_model(name: str) -> None:
     context = planted.with_rows(planted.context_of(planted.HONEST[name](), samples=64))
@@ -50,6 +59,7 @@ def test_honest_models_are_worth_testing(name: str) -> None:
     assert 0.2 < planted.robust_share(context, f"pgd@{planted.RADIUS}") < 0.85
 
 
+@pytest.mark.usefixtures("short_anchor")
 @pytest.mark.parametrize("name", broken.BROKEN)
 def test_broken_models_are_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant = broken.BROKEN[name]

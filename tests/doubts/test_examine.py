@@ -61,6 +61,7 @@ def test_a_budget_shrinks_the_dear_checks_only(monkeypatch: pytest.MonkeyPatch) 
 
     checks = {c.id: c for c in (note("A", "doctor", 2), note("B", "audit", 10), note("C", "audit", 90))}
     monkeypatch.setattr("weakspot.doubts.running.CHECKS", checks)
+    monkeypatch.setattr("weakspot.doubts.running.OVERHEAD", 0)
     context = planted.context_of(planted.HONEST["linear"]())
     examine(context, "audit")
     assert seen == {"A": 64, "B": 64, "C": 64}
@@ -74,6 +75,11 @@ def test_a_budget_shrinks_the_dear_checks_only(monkeypatch: pytest.MonkeyPatch) 
     # C alone would leave B no room: the dearest is left out, and the rest is run in full.
     examine(context, "audit", budget=2 * 64 + 10 * 64)
     assert seen == {"A": 64, "B": 64}
+    seen.clear()
+    # Each of a check's evaluations is also a call, which costs as much as so many samples.
+    monkeypatch.setattr("weakspot.doubts.running.OVERHEAD", 256)
+    examine(context, "audit", budget=(2 * (64 + 256) + 10 * (20 + 256)) // 2)
+    assert seen == {"A": 64, "B": 20}
 
 
 def test_too_few_samples_are_said_and_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:

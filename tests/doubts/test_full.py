@@ -20,7 +20,7 @@ from weakspot.doubts.penultimate import last_layer, penultimate
 from weakspot.doubts.transfer import fitted_copy
 from weakspot.maths.balls import distance
 from weakspot.models import build
-from weakspot.threats import PRESETS
+from weakspot.threats import threat_address
 from weakspot.threats.pgd import Pgd
 
 
@@ -132,10 +132,8 @@ def test_the_anchor_counts_whom_it_breaks(honest: Context, monkeypatch: pytest.M
     assert anchor(context).figure == pytest.approx(fell)
 
 
-def test_the_anchor_is_autoattack_where_there_is_one() -> None:
-    made = anchor_threats(planted.RADIUS)
-    assert {threat.name for threat in made} >= {"apgd-ce"}
-    assert len(made) == len(PRESETS.get("autoattack", ("", "")))
+def test_the_anchor_is_autoattack() -> None:
+    assert [threat_address(threat) for threat in anchor_threats(planted.RADIUS)] == ["autoattack@linf:0.1"]
 
 
 # -- scales -----------------------------------------------------------------------------------------------------------

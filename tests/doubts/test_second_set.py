@@ -17,6 +17,7 @@ import planted
 from weakspot.addresses import Radius
 from weakspot.doubts import Context
 from weakspot.doubts.attack import ascend, whole_box
+from weakspot.doubts.blind import blind_margins, corners
 from weakspot.doubts.class_floor import class_floor
 from weakspot.doubts.composition import composition
 from weakspot.doubts.dynamic import counted_gradients, dynamic
@@ -25,12 +26,12 @@ from weakspot.doubts.incomplete import late_progress
 from weakspot.doubts.logit_scale import logit_scale
 from weakspot.doubts.loss_disagreement import loss_disagreement, pair
 from weakspot.doubts.monotone import monotone, rising
-from weakspot.doubts.noise import corner
 from weakspot.doubts.replay import adversarial, replay
 from weakspot.doubts.unstable_loss import unstable_loss
-from weakspot.maths.balls import start_noise
+from weakspot.maths.balls import distance
 from weakspot.maths.losses import margin
 from weakspot.outcomes import Outcomes
+from weakspot.rng import uniform
 
 
 @pytest.fixture
@@ -101,7 +102,8 @@ def test_unstable_loss_against_a_plain_loop(honest: Context) -> None:
         one = context.take(torch.tensor([i]))
         before = margin(one.logits(), one.labels).item()
         for draw in range(30):
-            noise = start_noise(one.images, torch.tensor([0.05]), "linf", one.sample, 0, draw, purpose="doubts/T7")
+            # Draws come in batches of 4.
+            noise = 0.05 * (uniform((4, 1, 8, 8), one.sample, 0, "doubts/T7", draw // 4)[:, draw % 4] * 2 - 1)
             after = margin(one.logits((one.images + noise).clamp(0, 1)), one.labels).item()
             total, count = total + min(1.0, abs(after - before) / abs(before)), count + 1
     assert unstable_loss(context).figure == pytest.approx(total / count, rel=1e-4)
@@ -159,11 +161,32 @@ def test_late_progress(path: np.ndarray, late: float) -> None:
 
 
 def test_corners_are_extreme_points(honest: Context) -> None:
-    cube = corner(honest.images, 0.1, "linf", honest.sample, 0, 3)
+    cube = corners(honest.images, 0.1, "linf", honest.sample, 0, "test")
     assert torch.equal(cube.abs(), torch.full_like(cube, 0.1))
     assert 0.4 < (cube > 0).double().mean() < 0.6
-    sphere = corner(honest.images, 0.1, "l2", honest.sample, 0, 3)
+    sphere = corners(honest.images, 0.1, "l2", honest.sample, 0, "test")
     torch.testing.assert_close(sphere.flatten(1).norm(dim=1), torch.full((64,), 0.1))
+
+
+@pytest.mark.parametrize("norm, size", [("linf", 0.1), ("l2", 0.8)])
+@pytest.mark.parametrize("extreme", [False, True])
+def test_blind_points_lie_in_the_ball(honest: Context, norm: str, size: float, extreme: bool) -> None:
+    asked: list[Tensor] = []
+
+    def model(images: Tensor) -> Tensor:
+        asked.append(images)
+        return honest.model(images)
+
+    grey = torch.full_like(honest.images, 0.5)  # nothing is clamped
+    context = replace(honest, model=model, images=grey, radius=Radius.of(f"{norm}:{size}"))
+    margins = torch.cat(list(blind_margins(context, size, 6, "test", extreme)), dim=1)
+    assert margins.shape == (64, 6)
+    away = torch.cat([distance(x - 0.5, norm) for x in asked])
+    assert away.max() <= size + 1e-5
+    assert (away.min().item() >= size - 1e-5) is extreme
+    # The first draws of the first sample stand first: their margins are of its label.
+    expected = margin(honest.model(asked[0][:4]), honest.labels[:1].expand(4))
+    torch.testing.assert_close(margins[0, :4], expected)
 
 
 def accuracies(small: int, large: int, both: int = 10) -> np.ndarray:

@@ -9,17 +9,15 @@ from weakspot.doubts.hits import judge_hits
 from weakspot.maths.losses import margin
 from weakspot.threats import PRESETS, parse_threat
 
-PRESET = "autoattack"
-INSTEAD = ("apgd-ce(restarts=5)", "apgd-dlr(restarts=5)")
-"""The anchor where there is no such preset."""
+ANCHOR = "autoattack"
 WARN, FAIL = 0.005, 0.02
 SEED = 1
 """Added to the run's seed, so that no random start of the audit comes back."""
 
 
 def anchor_threats(radius: Radius) -> list[Threat]:
-    """The anchor: AutoAttack 'standard', or what stands in for it."""
-    return [parse_threat(address, radius) for address in PRESETS.get(PRESET, INSTEAD)]
+    """The anchor: AutoAttack 'standard'."""
+    return [parse_threat(address, radius) for address in PRESETS[ANCHOR]]
 
 
 def anchor(context: Context) -> Finding:
@@ -33,12 +31,11 @@ def anchor(context: Context) -> Finding:
         held = (attacked - standing.images).isfinite().flatten(1).all(1)
         standing = standing.take(~held | (margin(standing.logits(attacked), standing.labels) >= 0))
     broken = ~(context.sample[:, None] == standing.sample[None]).any(1)
-    named = "AutoAttack" if PRESET in PRESETS else "Five restarts of APGD with both losses"
     return judge_hits(
         "T22",
         context,
         broken,
-        named,
+        "AutoAttack",
         "subtract that from the robust accuracy, or audit with that attack",
         warn=WARN,
         fail=FAIL,

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from weakspot.addresses import Norm
 from weakspot.contracts import Images, Labels, Logits
+from weakspot.doubts.blind import corners
 from weakspot.doubts.check import Check
 from weakspot.doubts.context import Context
 from weakspot.doubts.finding import Finding, not_checked
 from weakspot.doubts.hits import bounds
-from weakspot.doubts.noise import corner
 from weakspot.doubts.penultimate import Features, last_layer, penultimate
 from weakspot.doubts.replay import adversarial
 from weakspot.maths.balls import start_noise
@@ -80,7 +80,7 @@ def points(context: Context, position: int) -> Images:
 
 def boundary(image: Images, size: float, norm: Norm, sample: Labels, seed: int) -> Images:
     """A random extreme point of the ball within the box; in l2 it is pushed outwards again after clamping."""
-    delta = corner(image, size, norm, sample, seed, 1_000_000)
+    delta = corners(image, size, norm, sample, seed, "doubts/T18/edge")
     for _ in range(5 if norm == "l2" else 0):
         delta = (image + delta).clamp(0, 1) - image
         delta = delta * (size / delta.norm().clamp(min=1e-12))

@@ -29,6 +29,8 @@ class Check:
     samples: int
     """How many samples it uses at most; 0 for a check that reads rows alone."""
     run: Callable[[Context], Finding]
+    steps: int | Callable[[Context], int] | None = None
+    """How many of those evaluations must wait for each other, whatever the number of samples; None: all of them."""
     of: Pool = "all"
     rows: bool = False
     """Whether it reads the audit's rows; without rows it is left out, since nothing was audited."""
@@ -40,3 +42,9 @@ class Check:
     def price(self, context: Context) -> int:
         """Its cost per sample after the audit that `context` is of."""
         return self.cost(context) if callable(self.cost) else self.cost
+
+    def length(self, context: Context) -> int:
+        """How many calls of the model it makes one after the other, in the same unit."""
+        if self.steps is None:
+            return self.price(context)
+        return self.steps(context) if callable(self.steps) else self.steps

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from weakspot.doubts.check import Check
 from weakspot.doubts.context import Context
 from weakspot.doubts.finding import Finding, grade, not_checked
-from weakspot.doubts.replay import adversarial, replay
+from weakspot.doubts.replay import adversarial
 
 LAST = 10
 MOVING = 0.05
@@ -15,10 +15,11 @@ MOVING = 0.05
 def incomplete(context: Context) -> Finding:
     """The mean progress in the last 10 steps, as a share of all progress, over samples that it did not break."""
     threats = adversarial(context)
-    if not threats:
-        return not_checked("T9", "the audit ran no adversarial threat at this radius")
+    replays = context.memo.get("replays", {})
+    if not threats or threats[0][0] not in replays:
+        return not_checked("T9", "T8 did not run the dearest threat again")
     address = threats[0][0]
-    again = replay(context, address)
+    again = replays[address]
     progress = [late_progress(path) for path in again.paths if len(path) > 1 and path.min() >= 0]
     if not progress:
         return not_checked("T9", f"{address} broke all {len(context)} samples")
@@ -40,16 +41,11 @@ def late_progress(path: Float[np.ndarray, " steps"]) -> float:
     return float((best[-1 - last] - best[-1]) / scale) if scale > 0 else 0.0
 
 
-def _cost(context: Context) -> int:
-    threats = adversarial(context)
-    return 2 + (threats[0][1] if threats else 0)
-
-
 CHECK = Check(
     id="T9",
     name="incomplete optimisation",
     when="audit",
-    cost=_cost,
+    cost=0,  # T8 has run the threat on the same samples
     samples=16,
     run=incomplete,
     rows=True,

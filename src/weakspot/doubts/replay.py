@@ -46,7 +46,14 @@ class Recorder(Oracle):
 
 
 def replay(context: Context, address: str) -> Replay:
-    """Run the threat at `address` on the context's samples."""
+    """Run the threat at `address` on the context's samples; a second check of the same samples gets the same replay."""
+    kept: dict[str, Replay] = context.memo.setdefault("replays", {})
+    if address not in kept:
+        kept[address] = _replay(context, address)
+    return kept[address]
+
+
+def _replay(context: Context, address: str) -> Replay:
     threat = parse_threat(address)
     recorder = Recorder(context, threat)
     attacked = threat(recorder, context.images, context.labels, context.sample, context.seed)

@@ -14,6 +14,12 @@ SHARE = 0.15
 """The checks after an audit may cost this share of the audit itself."""
 FEWEST = 8
 """A dear check is left out rather than run on fewer samples."""
+BLOCK = 256
+"""The audit's batches are about so large."""
+OVERHEAD = 24
+"""What a call costs besides its samples, in samples: measured on a CPU with small networks."""
+ELSEWHERE = 256
+"""The same on an accelerator, where small batches take as long as an audit's."""
 
 
 def examine(context: Context, when: When, budget: int | None = None) -> list[Finding]:
@@ -94,26 +100,30 @@ def _pools(checks: list[Check], context: Context) -> dict[Pool, Context]:
 
 
 def _sizes(checks: list[Check], pools: Mapping[Pool, Context], context: Context, budget: int | None) -> dict[str, int]:
-    """How many samples each check gets.
+    """How many samples each check gets; one that is left out is missing.
 
-    Cheap ones get all that they ask for. The others shrink alike until they fit into the budget; where that would
-    leave fewer than 8 samples, the dearest one is left out and the rest shrink less.
+    Cheap checks get all that they ask for. The others get 8 samples each, and share what is then left of the budget
+    alike; where not even the 8 fit, the check that is then the dearest is left out.
     """
     sizes = {check.id: min(check.samples, len(pools[check.of])) for check in checks if check.samples}
     if budget is None:
         return sizes
-    costs = {check.id: check.price(context) * sizes[check.id] for check in checks if check.samples}
+    overhead = OVERHEAD if context.images.device.type == "cpu" else ELSEWHERE
+    prices = {check.id: check.price(context) for check in checks if check.samples}
+    fixed = {check.id: check.length(context) * overhead for check in checks if check.samples}
     dear = {check.id for check in checks if check.samples and check.when != "doctor"}
-    left = budget - sum(cost for name, cost in costs.items() if name not in dear)
-    while dear:
-        share = min(1.0, max(0, left) / max(1, sum(costs[name] for name in dear)))
-        shrunk = {name: int(sizes[name] * share) for name in dear}
-        if all(size >= min(FEWEST, sizes[name]) for name, size in shrunk.items()):
-            return {**sizes, **shrunk}
-        dearest = max(dear, key=lambda name: (costs[name], name))
+    left = budget * (1 + overhead / BLOCK)
+    left -= sum(prices[name] * size + fixed[name] for name, size in sizes.items() if name not in dear)
+    least = {name: min(FEWEST, sizes[name]) for name in dear}
+    floor = {name: prices[name] * least[name] + fixed[name] for name in dear}
+    while dear and sum(floor[name] for name in dear) > left:
+        dearest = max(dear, key=lambda name: (floor[name], name))
         dear.remove(dearest)
         del sizes[dearest]
-    return sizes
+    left -= sum(floor[name] for name in dear)
+    more = sum(prices[name] * (sizes[name] - least[name]) for name in dear)
+    share = min(1.0, left / more) if more else 1.0
+    return {**sizes, **{name: least[name] + int(share * (sizes[name] - least[name])) for name in dear}}
 
 
 def _run(check: Check, context: Context) -> Finding:

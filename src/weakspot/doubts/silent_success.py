@@ -31,6 +31,7 @@ CHECK = Check(
     when="audit",
     cost=lambda context: 2 + sum(cost for _, cost in adversarial(context)),
     samples=16,
+    of="survivors",
     run=silent_success,
     rows=True,
     radius=True,

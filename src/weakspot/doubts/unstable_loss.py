@@ -2,10 +2,10 @@
 
 import torch
 
+from weakspot.doubts.blind import TOGETHER, blind_margins
 from weakspot.doubts.check import Check
 from weakspot.doubts.context import Context
 from weakspot.doubts.finding import Finding, grade
-from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import margin
 
 DRAWS = 30
@@ -20,17 +20,13 @@ def unstable_loss(context: Context) -> Finding:
     change says nothing. The margin's does.
     """
     assert context.radius is not None
-    half = context.images.new_full((len(context),), float(context.radius) / 2)
-    before = margin(context.logits(), context.labels)
+    before = margin(context.logits(), context.labels)[:, None]
     scale = torch.where(before == 0, torch.ones_like(before), before.abs())
-    changes = []
-    for draw in range(DRAWS):
-        noise = start_noise(
-            context.images, half, context.radius.norm, context.sample, context.seed, draw, purpose="doubts/T7"
-        )
-        after = margin(context.logits((context.images + noise).clamp(0, 1)), context.labels)
-        changes.append(((after - before).abs() / scale).clamp(max=1))
-    figure = torch.stack(changes).mean().item()
+    changes = [
+        ((after - before).abs() / scale).clamp(max=1)
+        for after in blind_margins(context, float(context.radius) / 2, DRAWS, "doubts/T7")
+    ]
+    figure = torch.cat(changes, dim=1).mean().item()
     says = (
         f"Random noise of half the radius changes the margin by {figure:.1%} on average ({DRAWS} draws for each of "
         f"{len(context)} correct samples)"
@@ -45,6 +41,7 @@ CHECK = Check(
     name="unstable loss",
     when="audit",
     cost=1 + DRAWS,
+    steps=1 + -(-DRAWS // TOGETHER),
     samples=64,
     run=unstable_loss,
     of="correct",
