@@ -10,7 +10,7 @@ from torch import Tensor
 
 from weakspot.addresses import Norm, RadiusField
 from weakspot.config import settings
-from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
+from weakspot.contracts import Classifier, Images, Kind, Labels, Logits, PerSample, Rows
 from weakspot.maths.balls import distance, spread
 from weakspot.maths.hyperplane import to_hyperplane
 from weakspot.maths.losses import finite_or_zero, margin
@@ -34,30 +34,36 @@ def fab(
     """
     x0 = x = best = search.images[rows]
     least = torch.full_like(radius, inf)
+
+    def lead(logits: Logits, labels: Labels) -> PerSample:
+        return (logits.gather(1, targets[:, None]) - logits.gather(1, labels[:, None])).squeeze(1)
+
     for step in range(steps + 1):
-        last = step == steps  # nobody needs the gradient at the last point
-        x = x.detach().requires_grad_(not last)
-        with torch.set_grad_enabled(not last):
-            logits = search.oracle(x, rows)
-            lead = (logits.gather(1, targets[:, None]) - logits.gather(1, search.labels[rows, None])).squeeze(1)
-        weight = x if last else finite_or_zero(torch.autograd.grad(lead.sum(), x)[0])
-        x, lead, logits = x.detach(), finite_or_zero(lead.detach()), logits.detach()
+        if step == steps:  # nobody needs the gradient at the last point
+            logits = search.ask(x, rows)
+        else:
+            ahead, weight, logits = search.look(x, rows, lead)
         length = distance(x - x0, norm)
         inside = (length <= radius).nonzero().squeeze(1)
         search.judge(x[inside], logits[inside], rows[inside])
         fooled = margin(logits, search.labels[rows]) < 0
         nearer = fooled & (length < least)
         best, least = torch.where(spread(nearer, x), x, best), torch.where(nearer, length, least)
-        if not last:
-            x = _step(x0, x, fooled, weight, lead, norm)
+        if step < steps:
+            x = _step(x0, x, fooled, weight, finite_or_zero(ahead), norm)
     return best, least
 
 
-def _step(x0: Images, x: Images, fooled: Bool[Tensor, " batch"], weight: Images, lead: PerSample, norm: Norm) -> Images:
-    """Towards the hyperplane where `lead` is 0 to first order, mostly from the current point, partly from the image."""
+def _step(
+    x0: Images, x: Images, fooled: Bool[Tensor, " batch"], weight: Images, ahead: PerSample, norm: Norm
+) -> Images:
+    """Towards the hyperplane where the target's lead is 0 to first order, from the current point and from the image.
+
+    The lead is now `ahead`, with gradient `weight`.
+    """
     point = torch.where(spread(fooled, x), x0 + BETA * (x - x0), x)
-    onward = to_hyperplane(point, weight, (weight * (x - point)).flatten(1).sum(1) - lead, norm)
-    afresh = to_hyperplane(x0, weight, (weight * (x - x0)).flatten(1).sum(1) - lead, norm)
+    onward = to_hyperplane(point, weight, (weight * (x - point)).flatten(1).sum(1) - ahead, norm)
+    afresh = to_hyperplane(x0, weight, (weight * (x - x0)).flatten(1).sum(1) - ahead, norm)
     near, far = distance(onward, norm).clamp(min=1e-8), distance(afresh, norm).clamp(min=1e-8)
     alpha = spread((near / (near + far)).clamp(max=ALPHA_MAX), x)
     return ((1 - alpha) * (point + ETA * onward) + alpha * (x0 + ETA * afresh)).clamp(0, 1)

@@ -81,22 +81,31 @@ class Search:
         self.best[rows[lower]] = x[lower]
         return margins
 
-    def logits(self, x: Images, rows: Labels) -> Logits:
-        """Evaluate and judge `x` without a graph."""
+    def ask(self, x: Images, rows: Rows) -> Logits:
+        """Evaluate `x` without a graph and without judging it."""
         with torch.no_grad():
-            logits = self.oracle(x, rows)
-            self.judge(x, logits, rows)
-        return logits
+            return self.oracle(x, rows)
 
-    def gradient(self, x: Images, rows: Labels, loss: Loss) -> tuple[PerSample, Images]:
-        """Judge `x`; return the loss and its gradient per sample. Gradients that are not finite become 0."""
+    def look(self, x: Images, rows: Rows, loss: Loss) -> tuple[PerSample, Images, Logits]:
+        """The loss of `x`, its gradient and the logits, without judging it. Gradients that are not finite become 0."""
         x = x.detach().requires_grad_()
         with torch.enable_grad():
             logits = self.oracle(x, rows)
             values = loss(logits, self.labels[rows])
             (gradient,) = torch.autograd.grad(values.sum(), x)
-        self.judge(x.detach(), logits.detach(), rows)
-        return values.detach(), finite_or_zero(gradient)
+        return values.detach(), finite_or_zero(gradient), logits.detach()
+
+    def logits(self, x: Images, rows: Rows) -> Logits:
+        """Evaluate and judge `x` without a graph."""
+        logits = self.ask(x, rows)
+        self.judge(x, logits, rows)
+        return logits
+
+    def gradient(self, x: Images, rows: Rows, loss: Loss) -> tuple[PerSample, Images]:
+        """Judge `x`; return the loss and its gradient per sample. Gradients that are not finite become 0."""
+        values, gradient, logits = self.look(x, rows, loss)
+        self.judge(x.detach(), logits, rows)
+        return values, gradient
 
 
 @runtime_checkable
@@ -116,12 +125,16 @@ class Part(Protocol):
 def attack(
     parts: Sequence[Part], model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int
 ) -> Images:
-    """Run `parts` one after the other on what is left alive; returns each image's lowest-margin point.
+    """Run `parts` one after the other on what is left alive; returns each image's lowest-margin point."""
+    return run_parts(parts, Search(model, images, labels, sample, seed))
+
+
+def run_parts(parts: Sequence[Part], search: Search) -> Images:
+    """Run `parts` one after the other on what `search` has left alive; returns each image's lowest-margin point.
 
     A sample leaves at the end of the part that broke it, which is credited: so its prediction is the one at the lowest
     margin of that part run to its end, and not the first wrong one that happened to come up.
     """
-    search = Search(model, images, labels, sample, seed)
     for part in parts:
         before = search.alive()
         if not len(before):
