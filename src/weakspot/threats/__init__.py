@@ -15,7 +15,6 @@ from weakspot.threats.clean import Clean
 from weakspot.threats.corruptions import CORRUPTIONS, Corruption, StoredCorruption, suite
 from weakspot.threats.cw_pgd import CwPgd
 from weakspot.threats.eot import Rand
-from weakspot.threats.eot import Rand
 from weakspot.threats.fab_t import FabT
 from weakspot.threats.fgsm import Fgsm
 from weakspot.threats.mim import Mim
@@ -41,7 +40,6 @@ THREATS: Mapping[str, type[Threat]] = {
     "pairs": Pairs,
     "autoattack": AutoAttack,
     "rand": Rand,
-    "rand": Rand,
     "standard": Standard,
 }
 """Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
@@ -52,7 +50,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {"corruptions": suite("15"), "corruption
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "standard": ("standard",),
     "autoattack": ("autoattack",),
-    "rand": ("rand",),
     "rand": ("rand",),
     "quick": ("pgd", "apgd-ce", "apgd-dlr"),
 }
