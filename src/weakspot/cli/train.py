@@ -25,6 +25,7 @@ def train(
     weight_decay: Annotated[float, Shown] = 5e-4,
     schedule: Annotated[Literal["constant", "step", "cosine", "one-cycle"], Shown] = "one-cycle",
     average: Annotated[float, Shown] = 0.999,
+    smoothing: Annotated[float, Shown] = 0.0,
     crop: Annotated[float, Shown] = 0.125,
     no_flip: bool = False,
     validation: Annotated[float, Shown] = 0.1,
@@ -68,6 +69,8 @@ def train(
         How the learning rate goes.
     average
         Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing.
+    smoothing
+        The share of each label that is spread over all classes.
     crop
         The largest random shift, as a share of the image's size.
     no_flip
@@ -113,6 +116,7 @@ def train(
             weight_decay=weight_decay,
             schedule=schedule,
             average=average,
+            smoothing=smoothing,
             crop=crop,
             flip=not no_flip,
             validation=validation,
