@@ -146,3 +146,11 @@ def test_a_gpu_corrupts_as_a_cpu_does(name):
             # Bilinear sampling and sines round differently; all else is exact.
             apart = (here - there).abs() * 255
             assert (apart > 0.5).float().mean() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["pixelate", "jpeg_compression", "snow", "elastic_transform", "zoom_blur"])
+def test_a_precision_set_for_the_model_does_not_reach_the_corruption(name):
+    images = tensor(small())[..., :31, :27].contiguous()  # of a size whose tables are made in here and used after
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode():
+        made = corrupt(name, images)
+    assert torch.equal(corrupt(name, images), made.clone())

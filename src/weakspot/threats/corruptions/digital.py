@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from weakspot.contracts import Labels
@@ -47,7 +47,7 @@ def saturate(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels
 
 
 @lru_cache(maxsize=64)
-def _boxes(n: int, small: int, device: torch.device) -> tuple[Float[Tensor, "n small"], Int64[Tensor, " n"]]:
+def _boxes(n: int, small: int, device: torch.device) -> tuple[Float64[Tensor, "n small"], Int64[Tensor, " n"]]:
     """Pillow's BOX filter from n pixels down to `small`, as a matrix of exact sums, and the way back as indices.
 
     A target pixel is the plain mean of the source pixels whose centres lie in its box, the upper end included.
@@ -59,7 +59,7 @@ def _boxes(n: int, small: int, device: torch.device) -> tuple[Float[Tensor, "n s
         box = (centre > low) & (centre <= high)
         matrix[:, target] = on_grid(box / box.sum())
     back = np.floor(centre * small / n + 1e-9).astype(int)  # on the way up each box holds one centre
-    return torch.from_numpy(matrix).float().to(device), torch.from_numpy(back).to(device)
+    return torch.from_numpy(matrix).to(device), torch.from_numpy(back).to(device)
 
 
 @eight_bit
@@ -69,6 +69,7 @@ def pixelate(levels: Levels, severity: int, sample: Labels, seed: int) -> Levels
     factor = PIXELATE.at(levels, severity)
     down, back_down = _boxes(rows, max(1, int(rows * factor)), levels.device)
     along, back_along = _boxes(columns, max(1, int(columns * factor)), levels.device)
-    small = round_(down.T @ round_(levels @ along))
+    # In float64, since a GPU may be set to multiply float32 matrices with fewer bits.
+    small = round_(down.T @ round_(levels.double() @ along)).float()
     pixels = back_down[:, None] * small.shape[3] + back_along
     return small.flatten(2).flatten(0, 1).index_select(1, pixels.view(-1)).view(levels.shape)

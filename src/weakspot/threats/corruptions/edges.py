@@ -3,6 +3,8 @@
 Images have one channel of whole levels, shape (B, 1, H, W). Sums are of multiples of 2^-16, hence exact.
 """
 
+from functools import reduce
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -60,18 +62,15 @@ def canny(levels: Plane, low: float, high: float) -> Bool[Tensor, "batch 1 heigh
 
 def distance(edges: Bool[Tensor, "batch 1 height width"], most: float) -> Plane:
     """The distance of each pixel to the nearest edge by steps to 16 neighbours, no more than `most`."""
+    rows, columns = edges.shape[-2:]
     found = (~edges).float() * most
-    steps = [
-        (y * down, x * right, length)
-        for (a, b), length in _STEPS.items()
-        for y, x in {(a, b), (b, a)}
-        for down in ((-1, 1) if y else (1,))
-        for right in ((-1, 1) if x else (1,))
-    ]
     while True:
+        wide = pad(found, (2, 2, 2, 2), value=most)
         nearer = found
-        for down, right, length in steps:
-            nearer = torch.minimum(nearer, _neighbour(nearer, down, right, most) + length)
+        for (a, b), length in _STEPS.items():
+            steps = {(y * down, x * right) for y, x in ((a, b), (b, a)) for down in (-1, 1) for right in (-1, 1)}
+            around = [wide[..., 2 + y : 2 + y + rows, 2 + x : 2 + x + columns] for y, x in sorted(steps)]
+            nearer = torch.minimum(nearer, reduce(torch.minimum, around).add_(length))
         if torch.equal(nearer, found):
             return found
         found = nearer
