@@ -23,6 +23,7 @@ from weakspot.threats.pgd import Pgd
 from weakspot.threats.pma import Pma
 from weakspot.threats.square import Square
 from weakspot.threats.standard import Standard
+from weakspot.threats.targeted import Targeted
 
 THREATS: Mapping[str, type[Threat]] = {
     "clean": Clean,
@@ -38,6 +39,7 @@ THREATS: Mapping[str, type[Threat]] = {
     "fab-t": FabT,
     "square": Square,
     "pairs": Pairs,
+    "targeted": Targeted,
     "autoattack": AutoAttack,
     "rand": Rand,
     "standard": Standard,

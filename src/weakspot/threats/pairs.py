@@ -57,7 +57,7 @@ def _target_margins(logits: Logits, targets: Targets) -> Float[Tensor, "batch ta
     return logits.gather(1, targets) - rival
 
 
-def _into(loss: Loss, targets: Labels) -> Loss:
+def into(loss: Loss, targets: Labels) -> Loss:
     """Ascend towards the target class: the opposite of leaving it."""
 
     def towards(logits: Logits, labels: Labels) -> PerSample:
@@ -113,7 +113,7 @@ class Pairs:
             start = extreme_start(
                 search.images[rows], radii, self.radius.norm, search.sample[rows], search.seed, purpose
             )
-            aimed = _into(loss, search.targets[rows, column])
+            aimed = into(loss, search.targets[rows, column])
             apgd(search, rows, radii, self.radius.norm, aimed, self.steps, start)
 
     def _nearer(self, search: PairSearch, alive: Rows, found: Found) -> Found:
