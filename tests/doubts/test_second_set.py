@@ -15,8 +15,9 @@ from torch.autograd import grad as borrowed
 import broken
 import planted
 from weakspot.addresses import Radius
-from weakspot.doubts import Context
+from weakspot.doubts import CHECKS, Context
 from weakspot.doubts.attack import ascend, whole_box
+from weakspot.doubts.black_box import black_box
 from weakspot.doubts.blind import blind_margins, corners
 from weakspot.doubts.class_floor import class_floor
 from weakspot.doubts.composition import composition
@@ -134,12 +135,13 @@ def test_points_outside_the_set_are_no_success(honest: Context, monkeypatch: pyt
 
 
 def test_the_dearest_threat_of_the_radius_comes_first(honest: Context) -> None:
-    context = planted.with_rows(honest, ("pgd(steps=2)", "apgd-ce(steps=9)", "pgd(steps=50)@linf:0.3", "fgsm"))
-    assert [address for address, _ in adversarial(context)] == [
-        "apgd-ce(steps=9)@linf:0.1",
-        "pgd(steps=2)@linf:0.1",
-        "fgsm@linf:0.1",
-    ]
+    context = planted.with_rows(
+        honest, ("pgd(steps=2)", "apgd-ce(steps=9)", "pgd(steps=50)@linf:0.3", "fgsm", "pairs(steps=2)")
+    )
+    ran = adversarial(context)
+    assert [one.address for one in ran] == ["apgd-ce(steps=9)@linf:0.1", "pgd(steps=2)@linf:0.1", "fgsm@linf:0.1"]
+    # A sample that PGD attacks is asked about when clean, at the start and after each of the two steps; two gradients.
+    assert (ran[1].cost, ran[1].longest) == (4 + 2 * 2, 4 + 2 * 2)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,36 @@ def test_the_dearest_threat_of_the_radius_comes_first(honest: Context) -> None:
 )
 def test_late_progress(path: np.ndarray, late: float) -> None:
     assert late_progress(path) == pytest.approx(late)
+
+
+# -- T12 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_square, status", [(0, "ok"), (1, "warn"), (9, "fail")])
+def test_square_is_read_from_the_rows_where_the_audit_ran_it(honest: Context, by_square: int, status: str) -> None:
+    """Of 100 samples 10 are wrong when clean and 30 fall to gradients; Square takes some of the 60 that are left."""
+    number = np.arange(100)
+    found_by = np.full(100, "", dtype=object)
+    found_by[:10], found_by[10:40] = "clean", "apgd-dlr-10"
+    found_by[40 : 40 + by_square] = "sentinel:square"
+    address = "standard@linf:0.1"
+    rows = Outcomes.build(sample=number, threat=address, found_by=found_by, correct=found_by == "")
+    described = {"threats": [{"address": address, "kind": "adversarial", "radius": "linf:0.1"}]}
+    context = replace(honest, rows=rows, manifest=described)
+    assert CHECKS["T12"].price(context) == CHECKS["T12"].length(context) == 0
+    found = black_box(context)
+    assert (found.status, found.figure) == (status, by_square / 60)
+
+
+def test_what_gradients_broke_too_is_no_find_of_square(honest: Context) -> None:
+    rows = [
+        Outcomes.build(sample=np.arange(50), threat="square@linf:0.1", found_by="square", correct=False),
+        Outcomes.build(sample=np.arange(50), threat="pgd@linf:0.1", found_by="pgd", correct=np.arange(50) >= 45),
+    ]
+    described = [{"address": part.threat[0], "kind": "adversarial", "radius": "linf:0.1"} for part in rows]
+    context = replace(honest, rows=Outcomes.join(rows), manifest={"threats": described})
+    assert black_box(context).figure == 1.0
+    assert "Of 5 samples" in black_box(context).says
 
 
 # -- T13, T14 ---------------------------------------------------------------------------------------------------------

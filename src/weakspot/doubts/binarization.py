@@ -132,7 +132,7 @@ def binarization(context: Context) -> Finding:
     """Run the audit's own threats, all of them, against the readouts; count the samples where one succeeds."""
     assert context.radius is not None
     layer = last_layer(context.model, context.images, len(context.classes))
-    threats = [parse_threat(address) for address, _ in adversarial(context)]
+    threats = [parse_threat(ran.address) for ran in adversarial(context)]
     if layer is None or not threats:
         return not_checked("T18", "it needs a last linear layer" if layer is None else "no threat was run")
     features = penultimate(context.model, layer)  # type: ignore[arg-type]  # last_layer found a module in it
@@ -179,7 +179,7 @@ def _random(context: Context, model: TwoClasses) -> float:
 
 
 def _cost(context: Context) -> int:
-    return INNER + 1 + RANDOM + sum(cost for _, cost in adversarial(context))
+    return INNER + 1 + RANDOM + sum(ran.cost for ran in adversarial(context))
 
 
 CHECK = Check(

@@ -17,8 +17,8 @@ ALPHA = 0.05
 def class_floor(context: Context) -> Finding:
     """Test for each class whether more than 2 % of its survivors fell to T12, T13 or T15, with Holm's adjustment."""
     hits = context.memo.get(HITS, {})
-    if not hits:
-        return not_checked("T20", "none of T12, T13 and T15 ran on these samples")
+    if not hits or not len(context):
+        return not_checked("T20", "none of T12, T13 and T15 attacked these samples")
     broken = np.logical_or.reduce(list(hits.values()))
     label, classes = context.labels.cpu().numpy(), len(context.classes)
     samples = np.bincount(label, minlength=classes)

@@ -55,7 +55,8 @@ class Context:
     def survivors(self) -> "Context":
         """The same with the samples that are correct under every adversarial threat of the rows at this radius."""
         assert self.rows is not None
-        names = [t["address"] for t in (self.manifest or {}).get("threats", ()) if t["radius"] == str(self.radius)]
+        threats = (self.manifest or {}).get("threats", ())
+        names = [t["address"] for t in threats if t["kind"] == "adversarial" and t["radius"] == str(self.radius)]
         robust = worst_case(self.rows, ["clean", *names])
         standing = torch.from_numpy(robust.sample[robust.correct])
         return self.take(torch.isin(self.sample.cpu(), standing).to(self.sample.device))

@@ -16,9 +16,9 @@ def incomplete(context: Context) -> Finding:
     """The mean progress in the last 10 steps, as a share of all progress, over samples that it did not break."""
     threats = adversarial(context)
     replays = context.memo.get("replays", {})
-    if not threats or threats[0][0] not in replays:
+    if not threats or threats[0].address not in replays:
         return not_checked("T9", "T8 did not run the dearest threat again")
-    address = threats[0][0]
+    address = threats[0].address
     again = replays[address]
     progress = [late_progress(path) for path in again.paths if len(path) > 1 and path.min() >= 0]
     if not progress:

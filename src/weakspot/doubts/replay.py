@@ -1,6 +1,7 @@
 """Run a threat of the audit again on a few samples and write down every point that it asked the model about."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -64,13 +65,27 @@ def _replay(context: Context, address: str) -> Replay:
     return Replay(np.split(values[order], starts), margin(context.logits(attacked), context.labels).cpu())
 
 
-def adversarial(context: Context) -> list[tuple[str, int]]:
-    """The audit's adversarial threats at the context's radius and what each cost per sample, dearest first."""
+@dataclass(frozen=True)
+class Ran:
+    """An adversarial threat of the audit, and what it spent: model evaluations, a backward counted as two."""
+
+    address: str
+    cost: int
+    """Per sample that it did not break; a broken one is cheaper."""
+    longest: int
+    """On the sample that it asked most about: so many calls had to wait for each other."""
+
+
+def adversarial(context: Context) -> list[Ran]:
+    """The audit's adversarial threats at the context's radius that return an image per sample, dearest first."""
     assert context.rows is not None
-    costs = []
+    found = []
     for threat in (context.manifest or {}).get("threats", ()):
         if threat["kind"] == "adversarial" and threat["radius"] == str(context.radius):
+            if hasattr(parse_threat(threat["address"]), "cases"):
+                continue  # one image per target
             rows = context.rows.of(threat["address"])
-            spent = int(rows.forwards.sum() + 2 * rows.backwards.sum())
-            costs.append((threat["address"], -(-spent // max(1, len(rows)))))
-    return sorted(costs, key=lambda found: -found[1])
+            spent = rows.forwards + 2 * rows.backwards
+            standing = spent[rows.correct] if rows.correct.any() else spent
+            found.append(Ran(threat["address"], ceil(standing.mean()), int(spent.max())))
+    return sorted(found, key=lambda ran: -ran.cost)

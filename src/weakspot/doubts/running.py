@@ -50,7 +50,7 @@ def examine(context: Context, when: When, budget: int | None = None) -> list[Fin
     for check in runs:
         if check.samples and check.id not in sizes:
             reasons[check.id] = f"the budget of {SHARE:.0%} of this audit has no room for {check.name}"
-        elif check.samples and check.when != "doctor" and sizes[check.id] < FEWEST:
+        elif check.samples and check.price(context) and check.when != "doctor" and sizes[check.id] < FEWEST:
             reasons[check.id] = f"{check.name} finds only {sizes[check.id]} samples to look at"
     taken: dict[tuple[Pool, int], Context] = {}  # checks of the same samples share one memo
     findings = []

@@ -14,11 +14,11 @@ def silent_success(context: Context) -> Finding:
     if not threats:
         return not_checked("T8", "the audit ran no adversarial threat at this radius")
     lost, who = np.zeros(len(context), dtype=bool), []
-    for address, _ in threats:
-        again = replay(context, address)
+    for ran in threats:
+        again = replay(context, ran.address)
         passed = np.array([(path < 0).any() for path in again.paths]) & (again.returned >= 0).numpy()
         lost |= passed
-        who += [address] if passed.any() else []
+        who += [ran.address] if passed.any() else []
     says = f"{int(lost.sum())} of {len(context)} samples were broken on the way and came back unbroken"
     if who:
         says += f" ({', '.join(who[:3])}); such a threat must return the best point that it met"
@@ -29,7 +29,8 @@ CHECK = Check(
     id="T8",
     name="silent success",
     when="audit",
-    cost=lambda context: 2 + sum(cost for _, cost in adversarial(context)),
+    cost=lambda context: 2 + sum(ran.cost for ran in adversarial(context)),
+    steps=lambda context: 2 + sum(ran.longest for ran in adversarial(context)),
     samples=16,
     of="survivors",
     run=silent_success,
