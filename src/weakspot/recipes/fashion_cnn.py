@@ -1,10 +1,32 @@
-"""The packaged model: the small CNN, adversarially trained on Fashion-MNIST at linf 0.1."""
+"""The packaged model: the small CNN, adversarially trained on Fashion-MNIST at linf 0.1.
+
+Measured on the 2,000 test images of fashion-mnist-mini with torchattacks 3.5.1, an independent implementation; one run,
+seed 0; 95 % Wilson intervals over images, none over seeds:
+
+    clean                                        1,734 right   86.7 %  [85.1, 88.1]   (8,673 of all 10,000 test images)
+    PGD, 20 steps of 0.01, random start          1,570         78.5 %  [76.6, 80.2]
+    APGD-CE, 50 steps                            1,540         77.0 %  [75.1, 78.8]
+    APGD-DLR, 50 steps                           1,560         78.0 %  [76.1, 79.8]
+    per image the worst of these                 1,533         76.7 %  [74.7, 78.5]
+
+Targeted APGD (9 targets, 50 steps) broke 2 more of the first 300 images (236 right instead of 238). The weakest class
+is Shirt: 102 of 200 right when clean, 68 under attack; the strongest are Trouser and Bag, 191 and 189 under attack.
+
+Cost: 20 epochs in 45 minutes on a shared machine (2 cores of an AMD EPYC with AVX512-BF16, one thread), about 15 of
+them CPU time. torch 2.13.0 (CPU), Python 3.11. bfloat16 makes the last digits depend on the machine.
+"""
 
 import sys
 from pathlib import Path
 
 from weakspot.data import load
 from weakspot.training import train
+
+SAMPLES = 2000
+"""Test images of fashion-mnist-mini; what follows are counts of them."""
+CLEAN = 1734
+PGD_20 = 1570
+WORST_OF_THREE = 1533
 
 
 def run(out: Path) -> Path:
