@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from weakspot.analysis.attraction import attraction
-from weakspot.analysis.bootstrap import attraction_intervals, percentiles, resampled_errors, resampled_means
+from weakspot.analysis.bootstrap import (
+    attraction_intervals,
+    clustered_attraction_intervals,
+    percentiles,
+    resampled_errors,
+    resampled_means,
+)
 from weakspot.analysis.intervals import clopper_pearson
 
 from .conftest import SIZES
@@ -111,3 +117,30 @@ def test_a_thousand_classes():
     found = attraction_intervals(label, prediction, 1000, seed=0, draws=50)
     cfps = attraction(label, prediction, 1000).cfps
     assert ((found.cfps.low <= cfps) & (cfps <= found.cfps.high)).mean() > 0.9
+
+
+def test_rows_of_one_image_are_not_images(labelled):
+    """Five equal rows of each image say no more than one: the limits are those of single rows."""
+    label, prediction = labelled
+    five = {
+        "sample": np.tile(np.arange(len(label)), 5),
+        "label": np.tile(label, 5),
+        "prediction": np.tile(prediction, 5),
+    }
+    found = clustered_attraction_intervals(**five, classes=K, seed=1, draws=4000)
+    single = attraction_intervals(label, prediction, K, seed=2, draws=4000)
+    naive = attraction_intervals(five["label"], five["prediction"], K, seed=2, draws=400)
+    for ours, once, rows in ((found.cfps, single.cfps, naive.cfps), (found.cfns, single.cfns, naive.cfns)):
+        np.testing.assert_allclose(ours.low, once.low, atol=0.006)
+        np.testing.assert_allclose(ours.high, once.high, atol=0.006)
+        assert (ours.high - ours.low >= rows.high - rows.low).all()
+
+
+def test_an_image_is_resampled_with_all_its_rows():
+    """A class with one image, wrong in two different ways: each resample holds both errors."""
+    sample, label = np.array([4, 4, 9, 9]), np.array([0, 0, 1, 1])
+    found = clustered_attraction_intervals(sample, label, np.array([1, 2, 1, 1]), 3, seed=0, draws=50)
+    np.testing.assert_array_equal(found.cfps.low[1:], 0.5)
+    np.testing.assert_array_equal(found.cfps.high[1:], 0.5)
+    none = clustered_attraction_intervals(sample, label, label, 3, seed=0, draws=50)
+    assert np.isnan([*none.cfps.low, *none.cfns.high]).all()

@@ -8,7 +8,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from weakspot.analysis.attraction import attraction
 from weakspot.analysis.confusion import confusion_matrix
-from weakspot.analysis.coupling import attractiveness, coupling, roles, split_half
+from weakspot.analysis.coupling import attractiveness, clustered_roles, coupling, roles, split_half
 from weakspot.analysis.paired import holm
 
 from .conftest import SIZES
@@ -158,3 +158,32 @@ def test_without_errors_and_with_few_classes():
     alone = roles(np.zeros(3, int), np.zeros(3, int), 1)
     assert np.isnan(alone.attracts_p).all()
     assert (roles(label, label, 3).attracts_p == 1).all()
+
+
+def test_roles_where_an_image_has_several_rows(labelled):
+    """Five equal rows of each image are no more evidence than one; the expected counts are of rows."""
+    label, prediction = labelled
+    five = np.tile(np.arange(len(label)), 5), np.tile(label, 5), np.tile(prediction, 5)
+    found, single = clustered_roles(*five, K), roles(label, prediction, K)
+    np.testing.assert_array_equal(found.attracts_p, single.attracts_p)
+    np.testing.assert_array_equal(found.leaks_p, single.leaks_p)
+    np.testing.assert_allclose(found.expected_false_positives, 5 * single.expected_false_positives)
+    np.testing.assert_allclose(found.expected_false_negatives, 5 * single.expected_false_negatives)
+    once = clustered_roles(np.arange(len(label)), label, prediction, K)
+    np.testing.assert_array_equal(once.attracts_p, single.attracts_p)
+    without = clustered_roles(*five[:2], five[1], K)
+    assert (without.attracts_p == 1).all()
+
+
+def test_chance_makes_no_roles_of_rows_that_belong_together():
+    """Where all classes are alike, at most one run in twenty has an attractor, though an image's errors go together."""
+    random = np.random.default_rng(0)
+    false = 0
+    for _ in range(300):
+        label = np.repeat(np.arange(6), 40)
+        other = (label + random.integers(1, 6, 240)) % 6
+        hard = random.random(240)
+        rows = [np.where(random.random(240) < hard**2, other, label) for _ in range(8)]
+        found = clustered_roles(np.tile(np.arange(240), 8), np.tile(label, 8), np.concatenate(rows), 6)
+        false += bool((found.attracts_p < 0.05).any())
+    assert false <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)

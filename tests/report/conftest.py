@@ -25,3 +25,19 @@ def table(plan):
 @pytest.fixture(scope="session")
 def summary(plan, table):
     return summarise(plan, table, runs.doubts())
+
+
+@pytest.fixture(scope="session")
+def whole_plan():
+    return runs.full()
+
+
+@pytest.fixture(scope="session")
+def whole_table(whole_plan):
+    return runs.rows(whole_plan)
+
+
+@pytest.fixture(scope="session")
+def whole(whole_plan, whole_table):
+    """The summary of a run with attacks, directed pairs and 75 corruption threats."""
+    return summarise(whole_plan, whole_table, runs.doubts())

@@ -13,6 +13,10 @@ from weakspot.outcomes import Outcomes
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 QUICK = ("pgd@linf:8/255", "apgd-ce@linf:8/255", "apgd-dlr@linf:8/255")
+CORRUPTIONS = (
+    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
+    "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+)  # fmt: skip
 BLOCK = 256
 HOSTILE = (
     "<script>document.title='owned'</script>",
@@ -33,12 +37,14 @@ HOSTILE = (
 """Names that a page, a table or a terminal could stumble over."""
 
 
-def manifest(classes, attacks=QUICK, samples=2000) -> dict[str, Any]:
-    """A manifest with the threat "clean" before `attacks`."""
+def manifest(classes, attacks=QUICK, samples=2000, corruptions=()) -> dict[str, Any]:
+    """A manifest with the threat "clean" before `attacks` and `corruptions`."""
     threats = [{"address": "clean", "kind": "clean", "radius": None, "comparable": True}]
     for address in attacks:
         radius = address.partition("@")[2] or None
         threats.append({"address": address, "kind": "adversarial", "radius": radius, "comparable": True})
+    for address in corruptions:
+        threats.append({"address": address, "kind": "corruption", "radius": None, "comparable": True})
     units = [
         {
             "threat": threat["address"],
@@ -78,6 +84,12 @@ def manifest(classes, attacks=QUICK, samples=2000) -> dict[str, Any]:
     }
 
 
+def full(classes=CIFAR, samples=2000) -> dict[str, Any]:
+    """A manifest with attacks at two radii, directed pairs, and the 15 corruptions at five severities."""
+    attacks = (*QUICK, "pairs@linf:8/255", "pgd@linf:4/255")
+    return manifest(classes, attacks, samples, [f"{name}@{s}" for name in CORRUPTIONS for s in range(1, 6)])
+
+
 def rows(plan, seed=0, strength=0.36, clean_error=0.12) -> Outcomes:
     """Rows of every threat in `plan`: class 3 is weak, and each class loses most samples to one partner."""
     draw = np.random.default_rng(seed)
@@ -95,6 +107,12 @@ def rows(plan, seed=0, strength=0.36, clean_error=0.12) -> Outcomes:
     other = np.where(other == label, (label + 1) % classes, other)
     parts = []
     for t, threat in enumerate(plan["threats"]):
+        if threat["kind"] == "corruption":
+            parts.append(corrupted(threat["address"], label, hard, weakness, other, draw))
+            continue
+        if threat["address"].startswith("pairs"):
+            parts.append(driven(threat["address"], label, hard, weakness, np.where(wrong_clean, other, label), draw))
+            continue
         reach = 0.0 if t == 0 else strength * (1 + 0.1 * np.sin(t))
         broken = wrong_clean | (
             hard < (clean_error + reach) * weakness[label] + draw.normal(0, 0.02, samples) * (t > 0)
@@ -118,6 +136,45 @@ def rows(plan, seed=0, strength=0.36, clean_error=0.12) -> Outcomes:
             )
         )
     return Outcomes.join(parts)
+
+
+def corrupted(address, label, hard, weakness, other, draw) -> Outcomes:
+    """Rows of one corruption: each severity breaks more of the same images, and noise breaks others than fog."""
+    name, _, severity = address.partition("@")
+    samples = len(label)
+    taste = np.random.default_rng(sum(name.encode())).uniform(0.3, 1.7, len(weakness))
+    broken = hard + draw.normal(0, 0.1, samples) < (0.08 + 0.07 * int(severity)) * weakness[label] * taste[label]
+    return Outcomes.build(
+        sample=np.arange(samples),
+        label=label,
+        threat=address,
+        prediction=np.where(broken, other, label),
+        correct=~broken,
+        margin=np.where(broken, -1, 1) * draw.exponential(1.0, samples),
+        severity=int(severity),
+        forwards=1,
+    )
+
+
+def driven(address, label, hard, weakness, clean, draw) -> Outcomes:
+    """Rows of an attack at each other class: a class is reached more easily the nearer its number is above."""
+    classes, samples = len(weakness), len(label)
+    source = np.repeat(np.arange(samples), classes - 1)
+    target = (label[source] + np.tile(np.arange(1, classes), samples)) % classes
+    reach = 0.12 + 0.4 * weakness[label[source]] / (1 + (target - label[source]) % classes)
+    hit = (hard[source] + draw.normal(0, 0.05, len(source)) < reach) & (clean == label)[source]
+    prediction = np.where(hit, target, clean[source])
+    correct = prediction == label[source]
+    return Outcomes.build(
+        sample=source,
+        label=label[source],
+        threat=address,
+        target=target,
+        prediction=prediction,
+        correct=correct,
+        margin=np.where(correct, 1, -1) * draw.exponential(1.0, len(source)),
+        found_by=np.where((clean != label)[source], "clean", np.where(correct, "", "pairs")).astype(object),
+    )
 
 
 def without(plan, table, files) -> Outcomes:
@@ -178,6 +235,6 @@ if __name__ == "__main__":
     from weakspot.report.html import write_html
     from weakspot.report.summary import summarise
 
-    plan = manifest(CIFAR)
+    plan = full()
     table = rows(plan)
     write_html(Path(sys.argv[1]) / "report.html", summarise(plan, table, doubts()), plan, found(plan, table))

@@ -88,15 +88,47 @@ def attraction_intervals(
     wrong = label != prediction
     drawn = resampled_errors(label, prediction, classes, draws, seed)
     observed = (np.bincount(prediction[wrong], minlength=classes), np.bincount(label[wrong], minlength=classes))
-    cfps, cfns = (_share_interval(counts, each, level) for counts, each in zip(observed, drawn, strict=True))
+    errors = int(wrong.sum())
+    cfps, cfns = (_share_interval(counts, each, errors, level) for counts, each in zip(observed, drawn, strict=True))
     return AttractionIntervals(cfps=cfps, cfns=cfns)
 
 
+def clustered_attraction_intervals(
+    sample: Int[np.ndarray, " samples"],
+    label: Labels,
+    prediction: Labels,
+    classes: int,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> AttractionIntervals:
+    """The same where an image has several rows (its corruptions): an image is resampled with all of them.
+
+    An open end is the limit of 0 of (or all of) the images with an error. It takes draws x K^2 numbers, so K should
+    not be above about 100.
+    """
+    _, first, image = np.unique(sample, return_index=True, return_inverse=True)
+    wrong = label != prediction
+    errors = np.bincount(image[wrong] * classes + prediction[wrong], minlength=len(first) * classes)
+    own = label[first]
+    means = resampled_means(errors.reshape(len(first), classes).astype(float), own, classes, draws, seed)
+    drawn = np.nan_to_num(means) * np.bincount(own, minlength=classes)[:, None]
+    observed = (np.bincount(prediction[wrong], minlength=classes), np.bincount(label[wrong], minlength=classes))
+    erring = len(np.unique(image[wrong]))
+    cfps = _share_interval(observed[0], drawn.sum(axis=1), erring, level)
+    return AttractionIntervals(cfps=cfps, cfns=_share_interval(observed[1], drawn.sum(axis=2), erring, level))
+
+
 def _share_interval(
-    counts: Int[np.ndarray, " classes"], drawn: Int[np.ndarray, "draws classes"], level: float
+    counts: Int[np.ndarray, " classes"],
+    drawn: Int[np.ndarray, "draws classes"] | Float[np.ndarray, "draws classes"],
+    independent: int,
+    level: float,
 ) -> Interval:
+    """Of `counts` as shares of their sum; `independent` errors back the limits of none and of all."""
     errors = counts.sum()
     found = percentiles(ratio(drawn, drawn.sum(axis=1, keepdims=True)), level)
-    exact = clopper_pearson(counts, np.full_like(counts, errors), level)
     end = (counts == 0) | (counts == errors)
+    whole = np.full_like(counts, independent)
+    exact = clopper_pearson(np.where(counts == 0, 0, whole), whole, level)
     return Interval(low=np.where(end, exact.low, found.low), high=np.where(end, exact.high, found.high))

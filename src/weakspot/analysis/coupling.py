@@ -125,18 +125,41 @@ class Roles:
 
 def roles(label: Labels, prediction: Labels, classes: int) -> Roles:
     """Test each class for attraction (binomial) and leaking (hypergeometric), both exactly."""
-    samples = np.bincount(label, minlength=classes)
     found = attraction(label, prediction, classes)
-    others = found.errors - found.false_negatives
+    return _roles(found.false_positives, found.false_negatives, np.bincount(label, minlength=classes))
+
+
+def clustered_roles(sample: Labels, label: Labels, prediction: Labels, classes: int) -> Roles:
+    """The same where an image has several rows (its corruptions): the tests count images instead of rows.
+
+    Each count of errors is divided by the mean number of errors of an image that has any. That is exact where an
+    image's errors all go to one class, and careful where they do not. The expected counts are of rows.
+    """
+    found = attraction(label, prediction, classes)
+    erring = len(np.unique(sample[label != prediction]))
+    each = found.errors / max(1, erring) or 1.0
+    _, first = np.unique(sample, return_index=True)
+    images = np.bincount(label[first], minlength=classes)
+    positives, negatives = (
+        np.round(counts / each).astype(np.int64) for counts in (found.false_positives, found.false_negatives)
+    )
+    tested = _roles(positives, np.minimum(negatives, images), images)
+    rows = _roles(found.false_positives, found.false_negatives, np.bincount(label, minlength=classes))
+    return Roles(rows.expected_false_positives, tested.attracts_p, rows.expected_false_negatives, tested.leaks_p)
+
+
+def _roles(positives: ClassCounts, negatives: ClassCounts, samples: ClassCounts) -> Roles:
+    errors, classes = int(negatives.sum()), len(samples)
+    others = errors - negatives
     if classes < 2:
         nan = np.full(classes, np.nan)
         return Roles(nan, nan, nan, nan)
-    attracts = binom.sf(found.false_positives - 1, others, 1 / (classes - 1))
-    leaks = hypergeom.sf(found.false_negatives - 1, len(label), found.errors, samples)
+    attracts = binom.sf(positives - 1, others, 1 / (classes - 1))
+    leaks = hypergeom.sf(negatives - 1, samples.sum(), errors, samples)
     return Roles(
         expected_false_positives=others / (classes - 1),
         attracts_p=holm(attracts),
-        expected_false_negatives=ratio(samples * found.errors, len(label)),
+        expected_false_negatives=ratio(samples * errors, samples.sum()),
         leaks_p=holm(np.where(samples > 0, leaks, np.nan)),
     )
 

@@ -14,7 +14,7 @@ from weakspot.outcomes import Outcomes
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Errors of the samples that have both a clean and an attacked row; shares are of all samples of the class."""
+    """Errors of the rows whose sample has a clean row; shares are of all such rows of the class."""
 
     samples: ClassCounts
     natural: ClassCounts
@@ -33,14 +33,16 @@ def decompose(clean: Outcomes, attacked: Outcomes, classes: int) -> Decompositio
 
     Args:
         clean: The rows of the threat "clean".
-        attacked: The rows of one attack or of the worst case, one per sample; other samples than in `clean` are left
-            out, and so are the clean ones that were not attacked.
+        attacked: The rows of one attack or of the worst case, one per sample, or all rows of corruptions, each of which
+            counts; samples that are not in `clean` are left out, and so are the clean ones that were not attacked.
         classes: K.
 
     """
-    _, at, by = np.intersect1d(clean.sample, attacked.sample, return_indices=True)
-    assert len(np.unique(attacked.sample)) == len(attacked), "one row per sample: reduce targets by worst_case first"
-    label, right, survived = clean.label[at], clean.correct[at], attacked.correct[by]
+    order = np.argsort(clean.sample)
+    at = np.searchsorted(clean.sample, attacked.sample, sorter=order)
+    at = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(attacked), dtype=np.int64)
+    known = clean.sample[at] == attacked.sample if len(order) else np.zeros(len(attacked), dtype=bool)
+    label, right, survived = attacked.label[known], clean.correct[at[known]], attacked.correct[known]
     samples = np.bincount(label, minlength=classes)
     natural = np.bincount(label[~right], minlength=classes)
     boundary = np.bincount(label[right & ~survived], minlength=classes)

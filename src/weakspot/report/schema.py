@@ -5,10 +5,19 @@ Shares are in [0, 1]. null stands for what is undefined (no samples, no errors) 
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import TypeAdapter
 from typing_extensions import TypedDict
+
+from weakspot.report.schema_cell import Cell as Cell
+from weakspot.report.schema_cell import ClassEntry as ClassEntry
+from weakspot.report.schema_cell import Confused as Confused
+from weakspot.report.schema_cell import Count, strict
+from weakspot.report.schema_cell import WorstClass as WorstClass
+from weakspot.report.schema_corrupted import Corrupted as Corrupted
+from weakspot.report.schema_pairs import Pairs as Pairs
+from weakspot.report.schema_pairs import Relations as Relations
 
 SCHEMA: Final = 1
 """Raised whenever a key changes its meaning."""
@@ -18,13 +27,8 @@ FULL_CONFUSION = 100
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
-_strict = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
-
-
-@_strict
+@strict
 class Data(TypedDict):
     """The data that was audited."""
 
@@ -34,87 +38,7 @@ class Data(TypedDict):
     """Samples that the run was asked to cover."""
 
 
-@_strict
-class ClassEntry(TypedDict):
-    """One class under one threat."""
-
-    name: str
-    samples: Count
-    correct: Count
-    accuracy: Share | None
-    low: Share | None
-    """Lower end of the 95 % Wilson interval of `accuracy`; it covers the sampling of images, not a missed attack."""
-    high: Share | None
-    natural_error: Share | None
-    """Samples that are wrong when clean, as a share of all samples of the class."""
-    boundary_error: Share | None
-    """Samples that are correct when clean and wrong under the threat, as a share of all samples of the class."""
-    false_positives: Count
-    """Samples of other classes that were predicted as this one."""
-    cfps: Share | None
-    """Class False Positive Score: false positives / all errors; a share, so read it beside the count of errors."""
-    cfns: Share | None
-    """Class False Negative Score: errors on this class / all errors."""
-
-
-@_strict
-class WorstClass(TypedDict):
-    """The class of the lowest accuracy (of equals the one with most samples); a minimum over classes is biased low."""
-
-    name: str
-    accuracy: Share
-    low: Share
-    """With `high`: 95 % limits of the lowest true accuracy, whichever class has it; wider than the class's own ones."""
-    high: Share
-    corrected: Share | None
-    """`accuracy` without the bias of picking the lowest class, by a simulation."""
-    probability: Share | None
-    """That this class is the worst one."""
-
-
-@_strict
-class Confused(TypedDict):
-    """A directed pair of classes."""
-
-    source: str
-    target: str
-    count: Count
-    share: Share
-    """Of all samples of the source class."""
-
-
-@_strict
-class Cell(TypedDict):
-    """All classes under one threat, or under the per-sample worst case of several."""
-
-    kind: Literal["clean", "adversarial", "corruption"]
-    samples: Count
-    accuracy: Share | None
-    low: Share | None
-    """Lower end of the 95 % Wilson interval."""
-    high: Share | None
-    balanced_accuracy: Share | None
-    """Mean of the classes' accuracies, over the classes with samples."""
-    worst_class: WorstClass | None
-    classes: list[ClassEntry]
-    confusion: list[list[Count]] | None
-    """Counts, row = true class, column = prediction; null above 100 classes (the rows in outcomes/ hold them all)."""
-    top_confusions: list[Confused]
-    """The most frequent confusions, most frequent first."""
-
-
-@_strict
-class Pairs(TypedDict):
-    """Targeted success for directed pairs of classes."""
-
-    sources: list[str]
-    targets: list[str]
-    success: list[list[Share | None]]
-    """Share of all samples of the source class that end as the target class."""
-    samples: list[list[Count]]
-
-
-@_strict
+@strict
 class Doubt(TypedDict):
     """One check of whether the evaluation can be believed."""
 
@@ -125,7 +49,7 @@ class Doubt(TypedDict):
     says: str
 
 
-@_strict
+@strict
 class Cost(TypedDict):
     """What the run spent."""
 
@@ -135,7 +59,7 @@ class Cost(TypedDict):
     seconds: float | None
 
 
-@_strict
+@strict
 class Summary(TypedDict):
     """The numbers of a run: every table and picture is made from these."""
 
@@ -149,8 +73,11 @@ class Summary(TypedDict):
     """Per sample the worst of all adversarial threats of the first radius; null where the run has none."""
     robust_at: dict[str, Cell]
     """The same for each further radius."""
-    corrupted: dict[str, Any] | None
+    corrupted: Corrupted | None
+    """All corruption threats together; null where the run has none."""
     pairs: Pairs | None
+    """Directed pairs at the first radius that has targeted rows; null where the run has none."""
+    relations: Relations
     psi: dict[str, Any] | None
     latent: dict[str, Any] | None
     doubts: list[Doubt]

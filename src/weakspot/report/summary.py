@@ -3,25 +3,22 @@
 `weakspot.store.write_json` writes it; it holds no NaN.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from weakspot.analysis.attraction import attraction
-from weakspot.analysis.confusion import confusion_matrix, ranked_confusions
-from weakspot.analysis.decomposition import decompose
-from weakspot.analysis.intervals import Interval, wilson
-from weakspot.analysis.rates import Rates, by_class
 from weakspot.analysis.worst_case import worst_case
-from weakspot.analysis.worst_class import worst_class
 from weakspot.outcomes import Outcomes
-from weakspot.report.schema import FULL_CONFUSION, SCHEMA, Cell, ClassEntry, Confused, Cost, Doubt, Summary, WorstClass
+from weakspot.report.cells import cell
+from weakspot.report.corrupted import corrupted
+from weakspot.report.directed import directed_pairs
+from weakspot.report.numbers import number
+from weakspot.report.relations import relations
+from weakspot.report.schema import SCHEMA, Cell, Cost, Doubt, Pairs, Summary
 
 CLEAN = "clean"
-TOP = 50
-"""How many of the most frequent confusions are listed."""
+ADVERSARIAL: Final = "adversarial"
 
 
 def summarise(
@@ -44,24 +41,29 @@ def summarise(
     """
     names = list(manifest["data"]["classes"])
     seed = int(manifest["seed"])
-    clean = _one_per_sample(rows, CLEAN)
+    kinds: dict[str, Any] = {threat["address"]: threat["kind"] for threat in manifest["threats"]}
+    by_threat = _by_threat(rows, list(kinds))
+    clean = by_threat.get(CLEAN, rows.where(np.zeros(0, dtype=np.int64)))
     threats = {
-        threat["address"]: _cell(_one_per_sample(rows, threat["address"]), clean, threat["kind"], names, seed)
-        for threat in manifest["threats"]
+        address: cell(_one_per_sample(by_threat[address], address), clean, kind, names, seed)
+        for address, kind in kinds.items()
     }
-    robust = {
-        radius: _cell(_robust_rows(manifest, rows, radius, missing), clean, "adversarial", names, seed)
-        for radius in _radii(manifest)
-    }
+    worst = {radius: _robust_rows(manifest, by_threat, radius, missing) for radius in _radii(manifest)}
+    robust = {radius: cell(each, clean, ADVERSARIAL, names, seed) for radius, each in worst.items()}
+    first, first_rows = next(iter(robust.values()), None), next(iter(worst.values()), None)
+    corruption = corrupted({a: by_threat[a] for a, kind in kinds.items() if kind == "corruption"}, clean, names, seed)
+    conditions: dict[str, Cell | None] = {"clean": threats.get(CLEAN), "robust": first, "corrupted": corruption}
+    related = {"clean": clean} | ({} if first_rows is None else {"robust": first_rows})
     return {
         "schema": SCHEMA,
         "model": dict(manifest["model"]),
         "data": {"name": manifest["data"]["name"], "classes": names, "samples": int(manifest["data"]["samples"])},
         "threats": threats,
-        "robust": next(iter(robust.values()), None),
+        "robust": first,
         "robust_at": dict(list(robust.items())[1:]),
-        "corrupted": None,
-        "pairs": None,
+        "corrupted": corruption,
+        "pairs": _pairs(manifest, by_threat, clean, names),
+        "relations": relations(related, {k: c for k, c in conditions.items() if c is not None}, len(names), seed),
         "psi": None,
         "latent": None,
         "doubts": [_doubt(doubt) for doubt in doubts],
@@ -70,99 +72,61 @@ def summarise(
     }
 
 
-def number(value: Any) -> float | None:
-    """A Python float; None where the value is missing, NaN or infinite, which JSON cannot say."""
-    return None if value is None or not math.isfinite(value) else float(value)
+def _by_threat(rows: Outcomes, addresses: Sequence[str]) -> dict[str, Outcomes]:
+    """The rows of each threat, in their order; one pass over the rows, of which there may be millions."""
+    place = {address: at for at, address in enumerate(addresses)}
+    which = np.fromiter((place.get(threat, -1) for threat in rows.threat), np.int64, len(rows))
+    order = np.argsort(which, kind="stable")
+    bounds = np.searchsorted(which[order], np.arange(len(addresses) + 1))
+    return {address: rows.where(order[bounds[at] : bounds[at + 1]]) for address, at in place.items()}
 
 
 def _radii(manifest: Mapping[str, Any]) -> list[str]:
     """The radii of the adversarial threats, in the manifest's order; "" where a threat has none."""
-    return list(dict.fromkeys(t["radius"] or "" for t in manifest["threats"] if t["kind"] == "adversarial"))
+    return list(dict.fromkeys(t["radius"] or "" for t in manifest["threats"] if t["kind"] == ADVERSARIAL))
 
 
 def _one_per_sample(rows: Outcomes, threat: str) -> Outcomes:
     """The threat's rows; where a sample has several (targets), its worst one."""
-    found = rows.of(threat)
-    return found if len(np.unique(found.sample)) == len(found) else worst_case(found, [threat])
+    return rows if len(np.unique(rows.sample)) == len(rows) else worst_case(rows, [threat])
 
 
-def _robust_rows(manifest: Mapping[str, Any], rows: Outcomes, radius: str, missing: Sequence[str]) -> Outcomes:
-    """The worst case over clean and the attacks of `radius`, of the samples that no missing unit may still break."""
-    attacks = [
+def _attacks(manifest: Mapping[str, Any], radius: str) -> list[str]:
+    """The adversarial threats of a radius."""
+    return [
         threat["address"]
         for threat in manifest["threats"]
-        if threat["kind"] == CLEAN or (threat["kind"] == "adversarial" and (threat["radius"] or "") == radius)
+        if threat["kind"] == ADVERSARIAL and (threat["radius"] or "") == radius
     ]
-    waiting = {unit["threat"] for unit in manifest["units"] if unit["file"] in set(missing)}
-    worst = worst_case(rows, attacks)
+
+
+def _robust_rows(
+    manifest: Mapping[str, Any], rows: Mapping[str, Outcomes], radius: str, missing: Sequence[str]
+) -> Outcomes:
+    """The worst case over clean and the attacks of `radius`, of the samples that no missing unit may still break."""
+    attacks = [address for address in (CLEAN, *_attacks(manifest, radius)) if address in rows]
+    absent = set(missing)
+    waiting = {unit["threat"] for unit in manifest["units"] if unit["file"] in absent}
+    worst = worst_case(Outcomes.join([rows[address] for address in attacks]), attacks)
     for threat in attacks:
         if threat in waiting:
-            worst = worst.where(np.isin(worst.sample, rows.of(threat).sample))
+            worst = worst.where(np.isin(worst.sample, rows[threat].sample))
     return worst
 
 
-def _cell(rows: Outcomes, clean: Outcomes, kind: Any, names: list[str], seed: int) -> Cell:
-    """All classes of `rows`, which hold one row per sample."""
-    rates = by_class(rows.label, rows.prediction, len(names))
-    correct, samples = int(rates.correct.sum()), int(rates.samples.sum())
-    overall = wilson(np.array(correct), np.array(samples))
-    interval = wilson(rates.correct, rates.samples)
-    top = ranked_confusions(rows.label, rows.prediction, len(names))
-    confused: list[Confused] = [
-        {"source": names[source], "target": names[target], "count": int(count), "share": float(share)}
-        for source, target, count, share in zip(
-            top.source[:TOP], top.target[:TOP], top.count[:TOP], top.share_of_source[:TOP], strict=True
-        )
-    ]
-    small = len(names) <= FULL_CONFUSION
-    return {
-        "kind": kind,
-        "samples": samples,
-        "accuracy": number(rates.overall),
-        "low": number(overall.low),
-        "high": number(overall.high),
-        "balanced_accuracy": number(rates.balanced),
-        "worst_class": _worst(rates, names, seed),
-        "classes": _classes(rows, clean, rates, interval, names),
-        "confusion": confusion_matrix(rows.label, rows.prediction, len(names)).tolist() if small else None,
-        "top_confusions": confused,
-    }
-
-
-def _classes(rows: Outcomes, clean: Outcomes, rates: Rates, interval: Interval, names: list[str]) -> list[ClassEntry]:
-    errors = decompose(clean, rows, len(names))
-    drawn = attraction(rows.label, rows.prediction, len(names))
-    return [
-        {
-            "name": name,
-            "samples": int(rates.samples[c]),
-            "correct": int(rates.correct[c]),
-            "accuracy": number(rates.accuracy[c]),
-            "low": number(interval.low[c]),
-            "high": number(interval.high[c]),
-            "natural_error": number(errors.natural_error[c]),
-            "boundary_error": number(errors.boundary_error[c]),
-            "false_positives": int(drawn.false_positives[c]),
-            "cfps": number(drawn.cfps[c]),
-            "cfns": number(drawn.cfns[c]),
-        }
-        for c, name in enumerate(names)
-    ]
-
-
-def _worst(rates: Rates, names: list[str], seed: int) -> WorstClass | None:
-    """The class of the lowest accuracy and how sure that is; None where no class has samples."""
-    found = worst_class(rates.correct, rates.samples, seed)
-    if found.index < 0:
-        return None
-    return {
-        "name": names[found.index],
-        "accuracy": found.accuracy,
-        "low": found.low,
-        "high": found.high,
-        "corrected": found.corrected,
-        "probability": float(found.probability[found.index]),
-    }
+def _pairs(
+    manifest: Mapping[str, Any], rows: Mapping[str, Outcomes], clean: Outcomes, names: list[str]
+) -> Pairs | None:
+    """The directed pairs at the first radius that has targeted rows."""
+    for radius in _radii(manifest):
+        attacks = _attacks(manifest, radius)
+        aiming = [address for address in attacks if (rows[address].target >= 0).any()]
+        if aiming:
+            free = [CLEAN, *(address for address in attacks if address not in aiming)]
+            untargeted = worst_case(Outcomes.join([rows[address] for address in free if address in rows]), free)
+            targeted = Outcomes.join([rows[address] for address in aiming])
+            return directed_pairs(targeted, untargeted, clean, aiming, radius, names)
+    return None
 
 
 def _doubt(found: Mapping[str, Any]) -> Doubt:
