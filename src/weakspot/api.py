@@ -10,6 +10,7 @@ from weakspot import auditing, doubts
 from weakspot.addresses import Radius
 from weakspot.auditing import Progress
 from weakspot.config import to_yaml
+from weakspot.contracts import Threat
 from weakspot.data import load as load_data
 from weakspot.errors import InputError
 from weakspot.estimate import Estimate
@@ -33,7 +34,7 @@ def audit(
     weights: str | Path | None = None,
     radius: str | Radius | Sequence[str | Radius] | None = None,
     preset: str | None = None,
-    threats: Sequence[str] = (),
+    threats: Sequence[str | Threat] = (),
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -55,7 +56,7 @@ def audit(
         weights: A file of weights for the model.
         radius: `linf:8/255`, several of them, or None for the data set's customary one.
         preset: A named list of threats; see `weakspot.threats.PRESETS`.
-        threats: Addresses of threats instead of a preset.
+        threats: Addresses of threats, or threats made in Python, instead of a preset.
         limit: Only the first N samples.
         out: The run folder; by default a name made of the run's digest under `runs/`, so that a repeated call resumes.
         device: "auto", "cpu", "cuda", "cuda:1", ...

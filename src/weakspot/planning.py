@@ -20,7 +20,7 @@ from weakspot.data import load as load_data
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.models import LoadedModel
 from weakspot.models import load as read_model
-from weakspot.threats import PRESETS, plan_threats
+from weakspot.threats import PRESETS, plan_threats, threat_address
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_PRESET = "quick"
@@ -68,7 +68,7 @@ def prepare(
     weights: str | Path | None = None,
     radius: str | Radius | Sequence[str | Radius] | None = None,
     preset: str | None = None,
-    threats: Sequence[str] = (),
+    threats: Sequence[str | Threat] = (),
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -103,7 +103,7 @@ def prepare(
         data=read.name,
         radius=tuple(str(r) for r in radii),
         preset=None if threats else preset or DEFAULT_PRESET,
-        threats=tuple(threats),
+        threats=tuple(one if isinstance(one, str) else threat_address(one) for one in threats),
         limit=limit,
         seed=seed,
         block=block,

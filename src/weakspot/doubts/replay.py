@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from weakspot.addresses import ThreatAddress
 from weakspot.contracts import Images, Labels, Logits, PerSample, Threat
 from weakspot.doubts.context import Context
 from weakspot.maths.losses import margin
-from weakspot.threats import parse_threat
+from weakspot.threats import MADE_IN_PYTHON, parse_threat
 from weakspot.threats.measure import inside_set
 from weakspot.threats.search import Oracle
 
@@ -82,6 +83,8 @@ def adversarial(context: Context) -> list[Ran]:
     found = []
     for threat in (context.manifest or {}).get("threats", ()):
         if threat["kind"] == "adversarial" and threat["radius"] == str(context.radius):
+            if ThreatAddress.of(threat["address"]).name in MADE_IN_PYTHON:
+                continue  # its address does not make it again
             if hasattr(parse_threat(threat["address"]), "cases"):
                 continue  # one image per target
             rows = context.rows.of(threat["address"])

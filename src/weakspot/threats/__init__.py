@@ -1,7 +1,7 @@
 """The catalogue of threats, and their addresses: `pgd@linf:8/255`, `apgd-ce(steps=50)@l2:0.5`, `fog@3`, `clean`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 
 from weakspot.addresses import Radius, ThreatAddress
 from weakspot.contracts import Threat
@@ -18,6 +18,7 @@ from weakspot.threats.eot import Rand
 from weakspot.threats.fab_t import FabT
 from weakspot.threats.fgsm import Fgsm
 from weakspot.threats.mim import Mim
+from weakspot.threats.naming import address_of
 from weakspot.threats.pairs import Pairs
 from weakspot.threats.pgd import Pgd
 from weakspot.threats.pma import Pma
@@ -46,6 +47,12 @@ THREATS: Mapping[str, type[Threat]] = {
 }
 """Our threats by name; installed packages add theirs under the entry point group `weakspot.threats`."""
 
+MADE_IN_PYTHON: Mapping[str, str] = {
+    "custom": "weakspot.threats.custom.Custom",
+    "transfer": "weakspot.threats.transfer.Transfer",
+}
+"""Threats that hold a model or a function: no address can make them."""
+
 GROUPS: Mapping[str, tuple[str, ...]] = {"corruptions": suite("15"), "corruptions-extra": suite("extra")}
 """Addresses that stand for many: the 15 published corruptions, and the four extra ones, at five severities each."""
 
@@ -60,16 +67,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 
 def threat_address(threat: Threat) -> str:
     """The address of a threat: its name, the options that differ from their defaults, and its radius or severity."""
-    if isinstance(threat, (Corruption, StoredCorruption)):
-        return str(threat.address)
-    options, place = [], None
-    for field in fields(threat):  # type: ignore[arg-type]  # every threat is a settings dataclass
-        value = getattr(threat, field.name)
-        if field.name == "radius":
-            place = str(value)
-        elif field.default is MISSING or value != field.default:
-            options.append((field.name, str(value)))
-    return str(ThreatAddress(threat.name, tuple(options), place))
+    return str(address_of(threat))
 
 
 def parse_threat(address: str, radius: Radius | None = None) -> Threat:
@@ -86,6 +84,8 @@ def parse_threat(address: str, radius: Radius | None = None) -> Threat:
         return StoredCorruption.of(address)
     if parts.name in GROUPS:
         raise InputError(f"{parts.name} stands for many threats; one of them is {GROUPS[parts.name][0]}")
+    if parts.name in MADE_IN_PYTHON:
+        raise InputError(f"{parts.name} holds an object of yours; make it in Python: {MADE_IN_PYTHON[parts.name]}")
     made = find("threat", parts.name, {**dict.fromkeys((*CORRUPTIONS, *GROUPS)), **THREATS}, "weakspot.threats")
     known = {field.name for field in fields(made)}
     options: dict[str, object] = dict(parts.options)
@@ -103,8 +103,10 @@ def parse_threat(address: str, radius: Radius | None = None) -> Threat:
     return made(**options)
 
 
-def plan_threats(addresses: Sequence[str], radii: Sequence[Radius]) -> list[Threat]:
+def plan_threats(addresses: Sequence[str | Threat], radii: Sequence[Radius]) -> list[Threat]:
     """`clean`, then each address at each radius (once, if it names its own or needs none), without repetitions.
+
+    A threat that was made in Python stands among the addresses as it is.
 
     Raises:
         InputError: an address is wrong, or needs a radius where there is none.
@@ -114,7 +116,7 @@ def plan_threats(addresses: Sequence[str], radii: Sequence[Radius]) -> list[Thre
     each: list[Radius | None] = [*radii] or [None]
     for radius in each:
         for address in addresses:
-            for one in GROUPS.get(address, (address,)):
-                threat = parse_threat(one, radius)
+            for one in GROUPS.get(address, (address,)) if isinstance(address, str) else (address,):
+                threat = parse_threat(one, radius) if isinstance(one, str) else one
                 planned.setdefault(threat_address(threat), threat)
     return list(planned.values())
