@@ -12,9 +12,11 @@ import numpy as np
 from weakspot.auditing import Unit
 from weakspot.outcomes import Outcomes
 from weakspot.report.html import write_html
+from weakspot.report.latex import to_latex
+from weakspot.report.markdown import to_markdown
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.summary import summarise
-from weakspot.report.tables import to_csv, to_latex, to_markdown
+from weakspot.report.values import to_csv
 from weakspot.store import read_json, read_units, write_atomically, write_json
 
 

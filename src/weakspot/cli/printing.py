@@ -18,7 +18,7 @@ def show_run(run: "Run", written: Sequence[Path], output: Output) -> None:
     if output.json:
         say_json(run.summary)
         return
-    from weakspot.report.tables import terminal
+    from weakspot.report.terminal import terminal
 
     say(terminal(run.summary, width=shutil.get_terminal_size().columns))
     say("")

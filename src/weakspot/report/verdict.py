@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from weakspot.report.schema import Cell, Summary
-from weakspot.report.words import between, chance, headline, percent, printable, weakness
+from weakspot.report.words import between, cells, chance, headline, images, percent, printable, weakness
 
 FEW_SAMPLES = 100
 """Below this many images of a class its 95 % interval is wider than about 10 points to either side."""
@@ -43,14 +43,17 @@ def verdict(summary: Summary) -> Verdict:
     worst = cell["worst_class"]
     entry = min(cell["classes"], key=weakness)
     tied = sum(other["accuracy"] == entry["accuracy"] for other in cell["classes"])
-    verb = "withstand every attack" if name == "robust" else "are right"
+    verb = {"robust": "withstand every attack", "corrupted": "are right on average under corruptions"}
+    counts = images(summary, name)
     sentence = (
-        f"{percent(worst['accuracy'])}{PER_CENT} {between(worst['low'], worst['high'])} of its {entry['samples']:,} "
-        f"images {verb}, against {percent(cell['accuracy'])}{PER_CENT} of all {cell['samples']:,} images."
+        f"{percent(worst['accuracy'])}{PER_CENT} {between(worst['low'], worst['high'])} of its "
+        f"{counts[cell['classes'].index(entry)]:,} images {verb.get(name, 'are right')}, against "
+        f"{percent(cell['accuracy'])}{PER_CENT} of all {sum(counts):,} images."
     )
     title = printable(worst["name"])
     if seen := [pair for pair in cell["top_confusions"] if pair["source"] == worst["name"]]:
-        sentence += f" It is most often seen as {printable(seen[0]['target'])} ({seen[0]['count']:,} images)."
+        times = "times" if name == "corrupted" else "images"
+        sentence += f" It is most often seen as {printable(seen[0]['target'])} ({seen[0]['count']:,} {times})."
     if tied > 1:
         sentence += f" {tied - 1} more class{'es share' if tied > 2 else ' shares'} this lowest accuracy."
     return Verdict("Weakest class", title, sentence, _figures(summary, name, cell), limits(summary))
@@ -59,11 +62,15 @@ def verdict(summary: Summary) -> Verdict:
 def _figures(summary: Summary, name: str, cell: Cell) -> list[Figure]:
     worst = cell["worst_class"]
     assert worst is not None, "the caller has looked"
-    samples = min(cell["classes"], key=weakness)["samples"]
-    found = [] if name == "clean" or "clean" not in summary["threats"] else [("Natural", summary["threats"]["clean"])]
-    found.append(("Natural" if name == "clean" else name.capitalize(), cell))
-    figures = [Figure(label, c["accuracy"], c["low"], c["high"], c["samples"]) for label, c in found]
+    shown = cells(summary)
+    labels = {"clean": "Natural", "robust": "Robust", "corrupted": "Corrupted"}
+    figures = [
+        Figure(label, shown[key]["accuracy"], shown[key]["low"], shown[key]["high"], sum(images(summary, key)))
+        for key, label in labels.items()
+        if key in shown and shown[key]["worst_class"] is not None
+    ]
     label = f"Worst class: {printable(worst['name'])}"
+    samples = images(summary, name)[cell["classes"].index(min(cell["classes"], key=weakness))]
     return [*figures, Figure(label, worst["accuracy"], worst["low"], worst["high"], samples)]
 
 
@@ -82,7 +89,7 @@ def limits(summary: Summary) -> list[str]:
         "the worst, so it is wider than Wilson's in the table."
     )
     if cell is not None and cell["worst_class"] is not None:
-        found += _about_the_minimum(cell)
+        found += _about_the_minimum(cell, images(summary, name))
     if summary["missing"]:
         found.append(f"{len(summary['missing']):,} planned units are missing; the numbers cover what exists.")
     if warned := sum(doubt["status"] == "warn" for doubt in summary["doubts"]):
@@ -90,7 +97,7 @@ def limits(summary: Summary) -> list[str]:
     return found
 
 
-def _about_the_minimum(cell: Cell) -> list[str]:
+def _about_the_minimum(cell: Cell, counts: list[int]) -> list[str]:
     worst = cell["worst_class"]
     assert worst is not None, "the caller has looked"
     known = [entry for entry in cell["classes"] if entry["samples"]]
@@ -101,7 +108,7 @@ def _about_the_minimum(cell: Cell) -> list[str]:
             f"{percent(worst['corrected'])}{PER_CENT}. "
             f"The chance that this class is the weakest one is {chance(worst['probability'])}{PER_CENT}."
         )
-    samples = min(known, key=weakness)["samples"]
+    samples = counts[cell["classes"].index(min(known, key=weakness))]
     if samples < FEW_SAMPLES:
         found.append(f"Only {samples} images of this class: its interval is wide.")
     if empty := len(cell["classes"]) - len(known):

@@ -50,10 +50,30 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points with its sign: +1.2, -0.4."""
+    return NONE if difference is None else f"{100 * difference:+.1f}"
+
+
+def rank(value: float | None) -> str:
+    """A rank correlation with two decimals and its sign: -0.62."""
+    return NONE if value is None else f"{value:+.2f}"
+
+
+def chances(p: float | None) -> str:
+    """A p-value with two digits; below 0.001 only that it is: 0.024, < 0.001."""
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
 def headline(summary: Summary) -> tuple[str, Cell | None]:
-    """What the run is judged by, and its name: the worst case over attacks, without attacks the clean images."""
+    """What the run is judged by, and its name.
+
+    It is the worst case over attacks; without attacks the mean over corruptions; without either the clean images.
+    """
     if summary["robust"] is not None:
         return "robust", summary["robust"]
+    if summary["corrupted"] is not None:
+        return "corrupted", summary["corrupted"]
     name = next(iter(summary["threats"]), "")
     name = "clean" if "clean" in summary["threats"] else name
     return name, summary["threats"].get(name)
@@ -68,17 +88,34 @@ def weakness(entry: ClassEntry) -> tuple[float, int]:
 
 
 def cells(summary: Summary) -> dict[str, Cell]:
-    """Every table of classes in the summary by its name: threats, then "robust", then "robust" at further radii."""
+    """Every table of classes in the summary by its name: threats, "robust", "robust" at further radii, "corrupted"."""
     found = dict(summary["threats"])
     if summary["robust"] is not None:
         found["robust"] = summary["robust"]
-    return found | {f"robust at {radius}": cell for radius, cell in summary["robust_at"].items()}
+    found |= {f"robust at {radius}": cell for radius, cell in summary["robust_at"].items()}
+    return found if summary["corrupted"] is None else found | {"corrupted": summary["corrupted"]}
+
+
+def single_corruptions(summary: Summary) -> set[str]:
+    """The threats that "corrupted" means over: they are listed apart, since there may be a hundred."""
+    together = summary["corrupted"]
+    return set() if together is None else {t for entry in together["by_corruption"] for t in entry["threats"]}
+
+
+def images(summary: Summary, name: str) -> list[int]:
+    """How many images of each class the cell of that name rests on; under corruptions an image has several rows."""
+    if name == "corrupted" and summary["corrupted"] is not None:
+        return summary["corrupted"]["images"]
+    return [entry["samples"] for entry in cells(summary)[name]["classes"]]
 
 
 def protocol(summary: Summary) -> str:
     """Data, threats and number of samples in one line."""
     data = summary["data"]
-    threats = ", ".join(summary["threats"]) or "no threats"
+    together = single_corruptions(summary)
+    named = [name for name in summary["threats"] if name not in together]
+    named += [f"{len(together)} corruption threats"] if together else []
+    threats = ", ".join(named) or "no threats"
     return printable(f"{data['name']}, {data['samples']:,} samples, {len(data['classes']):,} classes; {threats}")
 
 

@@ -1,0 +1,79 @@
+"""What attraction, directed pairs and corruptions say, as sentences: the same ones in every output."""
+
+from weakspot.report.schema import Pairs, Summary
+from weakspot.report.schema_pairs import Agreement, Correlation, Coupling
+from weakspot.report.words import chances, headline, percent, printable, rank
+
+EXPLAINING = 10
+"""After how many pairs it is said what they explain."""
+
+
+def findings(summary: Summary) -> list[str]:
+    """One sentence for each relation that the run can tell something about."""
+    found = []
+    name, _ = headline(summary)
+    if (coupled := summary["relations"]["coupling"].get(name)) is not None:
+        found += coupling(name, coupled)
+    found += [agreement(each) for each in summary["relations"]["agreement"] if each["k"]]
+    if summary["pairs"] is not None:
+        found += aimed(summary["pairs"])
+    return found
+
+
+def correlated(found: Correlation) -> str:
+    """A correlation with its interval and what the interval resamples: -0.41 [-0.83, +0.33] over 10 classes."""
+    if found["value"] is None:
+        return "undefined"
+    limits = "" if found["low"] is None else f" [{rank(found['low'])}, {rank(found['high'])}]"
+    return f"{rank(found['value'])}{limits}, resampling {found['resampled']}"
+
+
+def coupling(name: str, found: Coupling) -> list[str]:
+    """Whether classes that attract errors resist better or worse."""
+    if found["over_classes"]["value"] is None:
+        return []
+    null = "unknown"
+    if found["null_mean"] is not None:
+        limits = f"[{rank(found['null_low'])}, {rank(found['null_high'])}]"
+        null = f"{rank(found['null_mean'])} {limits}, p = {chances(found['p'])}"
+    halves = found["split_half"]
+    return [
+        f"Attraction and accuracy ({name}): rank correlation of CFPS with accuracy "
+        f"{correlated(found['over_classes'])}; {correlated(found['over_images'])}. Where no class attracted it would "
+        f"be {null}; with CFPS freed from that tie it is {correlated(found['uncoupled'])}.",
+        f"Between random halves of the images CFPS repeats with {rank(halves['cfps'])}, accuracy with "
+        f"{rank(halves['accuracy'])}; CFPS of one half goes with accuracy of the other by {rank(halves['crossed'])}.",
+    ]
+
+
+def agreement(found: Agreement) -> str:
+    """Whether the weak classes are the same ones."""
+    return (
+        f"Weak classes, {found['first']} and {found['last']}: {found['shared']} of the {found['k']} weakest are the "
+        f"same ones ({found['by_chance']:.1f} by chance); rank correlation of accuracies "
+        f"{correlated(found['correlation'])}."
+    )
+
+
+def aimed(pairs: Pairs) -> list[str]:
+    """What the directed pairs say beyond their table."""
+    top = pairs["top"][0]
+    found = [
+        f"Easiest directed pair: {printable(top['source'])} to {printable(top['target'])}, {percent(top['success'])} % "
+        f"of {top['samples']:,} images ({top['already']:,} already when clean); back: {percent(top['back'])} %."
+    ]
+    if pairs["explained"] is not None:
+        first = min(EXPLAINING, len(pairs["explained"]))
+        found.append(
+            f"The {first} easiest of {pairs['attacked']:,} directed pairs hold "
+            f"{percent(pairs['explained'][first - 1])} % of the errors under attacks that aim at nothing "
+            f"({percent(first / pairs['attacked'])} % if all pairs were alike)."
+        )
+    if pairs["hub_cfps"] is not None:
+        found.append(f"Classes that others are driven into (hubs), and CFPS: {correlated(pairs['hub_cfps'])}.")
+    if pairs["exposure_accuracy"] is not None:
+        found.append(
+            "Classes whose images are driven elsewhere (exposure), and accuracy: "
+            f"{correlated(pairs['exposure_accuracy'])}."
+        )
+    return found

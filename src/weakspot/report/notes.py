@@ -1,0 +1,30 @@
+"""What stands below the tables: failed checks, what is missing, the worst class, findings, protocol, cost."""
+
+from weakspot.report.findings import findings
+from weakspot.report.schema import Summary
+from weakspot.report.tables import about_the_worst
+from weakspot.report.words import printable, protocol, spent
+
+UPPER_BOUND = (
+    "Robust accuracy is an upper bound: a stronger attack can only lower it. Intervals (95 %, Wilson; under several "
+    "corruptions images are resampled) cover the sampling of images, not an attack that missed something."
+)
+
+
+def notes(summary: Summary) -> list[tuple[str, str]]:
+    """The notes as (style, text), style one of fail, warn, plain and dim."""
+    found: list[tuple[str, str]] = [
+        (doubt["status"], f"{doubt['status'].upper()} {printable(doubt['check'])}: {printable(doubt['says'])}")
+        for doubt in summary["doubts"]
+        if doubt["status"] != "ok"
+    ]
+    if summary["missing"]:
+        found.append(("fail", f"INCOMPLETE: {len(summary['missing']):,} planned units are missing."))
+    if (worst := about_the_worst(summary)) is not None:
+        found.append(("plain", worst))
+    found += [("plain", sentence) for sentence in findings(summary)]
+    found.append(("dim", f"Rates in per cent with 95 % intervals. {protocol(summary)}."))
+    found.append(("dim", f"Cost: {spent(summary)}."))
+    if any(cell["kind"] == "adversarial" for cell in summary["threats"].values()):
+        found.append(("dim", UPPER_BOUND))
+    return found

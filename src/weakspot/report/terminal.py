@@ -1,0 +1,73 @@
+"""The report on a terminal: every table and the notes, in as many columns as fit."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from weakspot.report.notes import notes
+from weakspot.report.schema import Summary
+from weakspot.report.tables import Grid, class_rows, grids
+from weakspot.report.words import headline
+
+GAP = 3
+"""Spaces between two columns."""
+MANY = 40
+"""Above this many classes the terminal shows the weakest ones only."""
+SHOWN = 20
+WORST = "<- worst"
+"""Marks the worst class in words, since colour alone is lost on many readers and in files."""
+STYLES = {"fail": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
+
+
+def terminal(summary: Summary, width: int = 80) -> RenderableType:
+    """All tables and the notes, for `rich.console.Console.print`.
+
+    Columns that do not fit into `width` are left out from the right: the class and its first rate stay.
+    """
+    said = [Text(text, style=STYLES[style]) for style, text in notes(summary)]
+    _, cell = headline(summary)
+    if cell is None:
+        return Group(Text("This run has no threats."), *said)
+    first, *others = grids(summary)
+    parts: list[RenderableType] = [*_classes(summary, first, width), Text()]
+    for number, grid in enumerate(others):
+        parts += [Text(f"{grid.title}:")] if number else []
+        parts += [fitted(grid.columns, {}, width, wanted=3, left=grid.left), Text()]
+    return Group(*parts, *said)
+
+
+def _classes(summary: Summary, grid: Grid, width: int) -> list[RenderableType]:
+    """The table of classes, of many classes the weakest ones, with the worst one marked."""
+    every = class_rows(summary)
+    rows = every if len(every) <= MANY else every[:SHOWN]
+    made = {heading: values[: len(rows)] for heading, values in grid.columns.items()}
+    made["class"] = [f"{row.name} {WORST}" if row.worst else row.name for row in rows]
+    table = fitted(made, grid.last, width, wanted=3, left=grid.left)
+    for row, line in zip(rows, table.rows, strict=True):
+        line.style = "bold red" if row.worst else None
+    hidden = len(every) - len(rows)
+    return [table, *([Text(f"... and {hidden:,} classes that are less weak.")] if hidden else [])]
+
+
+def fitted(
+    made: Mapping[str, list[str]], last: Mapping[str, str], width: int, *, wanted: int, left: tuple[str, ...]
+) -> Table:
+    """The columns that fit into `width`, but at least the first `wanted`; those in `left` start at the left."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=bool(last), footer_style="")
+    room = width + GAP
+    kept: list[str] = []
+    for heading, values in made.items():
+        room -= max(len(text) for text in [heading, last.get(heading, ""), *values]) + GAP
+        if len(kept) >= wanted and room < 0:
+            break
+        kept.append(heading)
+    for heading in kept:
+        justify: Literal["left", "right"] = "left" if heading in left else "right"
+        table.add_column(heading, Text(last.get(heading, "")), justify=justify, no_wrap=heading != kept[0])
+    for line in zip(*(made[heading] for heading in kept), strict=True):
+        table.add_row(*(Text(text) for text in line))
+    return table

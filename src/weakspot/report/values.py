@@ -1,0 +1,83 @@
+"""Every number of the report as one CSV file: shares in [0, 1] with all their digits, undefined ones empty."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from weakspot.report.schema import ClassEntry, Summary
+from weakspot.report.schema_cell import Disparity
+from weakspot.report.words import cells
+
+CLASS = tuple(key for key in ClassEntry.__annotations__ if key != "name")
+SPREAD = ("balanced_accuracy", *Disparity.__annotations__)
+DIRECTED = ("count", "share", "already", "hub", "exposure", "slope")
+HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED)
+
+
+def to_csv(summary: Summary) -> str:
+    """One line for each scope.
+
+    all and class (every threat, robust, corrupted), confusion (its most frequent ones), corruption and severity (all
+    classes, then each), pair and pair class. A name that a spreadsheet would run as a formula gets an apostrophe.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HEADINGS, restval="", lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for makers in (_cells, _corrupted, _pairs):
+        for line in makers(summary):
+            writer.writerow({key: _inert(value) if isinstance(value, str) else value for key, value in line.items()})
+    return text.getvalue()
+
+
+def _cells(summary: Summary) -> Iterator[Mapping[str, Any]]:
+    for threat, cell in cells(summary).items():
+        start = {"threat": threat, "kind": cell["kind"]}
+        # Counts of all classes together follow from theirs; only what is not a sum stands here.
+        yield {**start, "scope": "all", **cell, **cell["disparity"]}
+        for entry in cell["classes"]:
+            yield {**start, "scope": "class", "class": entry["name"], **entry}
+        for pair in cell["top_confusions"]:
+            yield {**start, "scope": "confusion", "class": pair["source"], **pair}
+
+
+def _corrupted(summary: Summary) -> Iterator[Mapping[str, Any]]:
+    found = summary["corrupted"]
+    if found is None:
+        return
+    names = [entry["name"] for entry in found["classes"]]
+    for one in found["by_corruption"]:
+        start = {"threat": one["name"], "kind": "corruption", "scope": "corruption"}
+        yield {**start, **{key: one[key] for key in ("accuracy", "low", "high", "slope")}}
+        for name, of_class in zip(names, one["classes"], strict=True):
+            yield {**start, "class": name, **of_class}
+    for each in found["by_severity"]:
+        start = {"threat": f"severity {each['severity']}", "kind": "corruption", "scope": "severity"}
+        yield {**start, **{key: each[key] for key in ("accuracy", "low", "high")}}
+        for name, at_severity in zip(names, each["classes"], strict=True):
+            yield {**start, "class": name, **at_severity}
+
+
+def _pairs(summary: Summary) -> Iterator[Mapping[str, Any]]:
+    found = summary["pairs"]
+    if found is None:
+        return
+    start = {"threat": "pairs", "kind": "adversarial"}
+    if found["success"] is None or found["ended"] is None or found["samples"] is None or found["already"] is None:
+        for pair in found["top"]:
+            yield {**start, "scope": "pair", "class": pair["source"], **pair, "count": pair["ended"],
+                   "share": pair["success"]}  # fmt: skip
+    else:
+        for i, source in enumerate(found["sources"]):
+            for j, target in enumerate(found["targets"]):
+                if i != j and found["samples"][i][j]:
+                    yield {**start, "scope": "pair", "class": source, "target": target,
+                           "samples": found["samples"][i][j], "count": found["ended"][i][j],
+                           "already": found["already"][i][j], "share": found["success"][i][j]}  # fmt: skip
+    for entry in found["classes"]:
+        yield {**start, "scope": "pair class", "class": entry["name"], "hub": entry["hub"],
+               "exposure": entry["exposure"]}  # fmt: skip
+
+
+def _inert(name: str) -> str:
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

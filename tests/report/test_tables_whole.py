@@ -1,0 +1,159 @@
+"""Corruptions, directed pairs, attractors and disparity: the same numbers in the terminal, Markdown, LaTeX and CSV."""
+
+import csv
+import io
+import re
+
+import pytest
+import synthetic_runs as runs
+from test_tables import latex_plain, shown
+
+from weakspot.report.findings import findings
+from weakspot.report.latex import to_latex
+from weakspot.report.markdown import to_markdown
+from weakspot.report.summary import summarise
+from weakspot.report.tables import class_rows, grids
+from weakspot.report.values import to_csv
+from weakspot.report.verdict import verdict
+from weakspot.report.words import chances, points, rank
+
+
+def pc(value):
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def limited(entry, key="accuracy", start=""):
+    return f"{pc(entry[key])} [{pc(entry[f'{start}low'])}, {pc(entry[f'{start}high'])}]"
+
+
+@pytest.fixture(scope="module")
+def expected(whole):
+    """Some tables by their title, made without the code under test."""
+    corrupted = whole["corrupted"]
+    weakest = [min(range(10), key=lambda c: e["classes"][c]["accuracy"]) for e in corrupted["by_corruption"]]
+    cell = whole["robust"]
+    roles = [("attracts", role) for role in cell["attractors"]] + [("leaks", role) for role in cell["leaks"]]
+    return {
+        "Corruptions, meaned over severities": [
+            [e["name"], limited(e), f"{runs.CIFAR[c]}: {pc(e['classes'][c]['accuracy'])}", f"{100 * e['slope']:+.1f}"]
+            for e, c in zip(corrupted["by_corruption"], weakest, strict=True)
+        ],
+        "Corruptions by severity": [[str(e["severity"]), limited(e)] for e in corrupted["by_severity"]],
+        "Directed pairs, easiest first": [
+            [p["source"], p["target"], limited(p, "success"), pc(p["back"]), f"{100 * p['asymmetric']:+.1f}",
+             str(p["samples"]), str(p["already"])]
+            for p in whole["pairs"]["top"][:10]
+        ],
+        "Classes that attract errors or leak (robust)": [
+            [r["name"], kind, str(r["count"]), f"{r['expected']:.1f}", limited(r, "share"), chances(r["p"])]
+            for kind, r in roles
+        ],
+    }  # fmt: skip
+
+
+def test_markdown_holds_them(whole, expected):
+    parts = {part.splitlines()[0].strip(): part for part in to_markdown(whole).split("### ")[1:]}
+    for title, lines in expected.items():
+        table = [line for line in parts[title].replace("\\", "").splitlines() if line.startswith("|")]
+        assert [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[2:]] == lines
+
+
+def test_latex_holds_them(whole, expected):
+    parts = {part.splitlines()[0]: part for part in to_latex(whole).split("\n% ")}
+    for title, lines in expected.items():
+        body = parts[title].split(r"\midrule")[1].split(r"\bottomrule")[0]
+        table = [line.strip().removesuffix(r"\\").strip() for line in body.strip().splitlines()]
+        assert [[latex_plain(cell.strip()) for cell in re.split(r"(?<!\\)&", line)] for line in table] == lines
+
+
+def test_the_terminal_holds_them(whole, expected):
+    text = shown(whole, 130)
+    for title, lines in expected.items():
+        part = text.split(f"{title}:\n")[1].splitlines()[2:]
+        assert [re.split(r"\s{2,}", line.strip()) for line in part[: len(lines)]] == lines
+
+
+def test_csv_holds_every_number_of_them(whole):
+    lines = list(csv.DictReader(io.StringIO(to_csv(whole))))
+    at = {(line["scope"], line["threat"], line["class"], line["target"]): line for line in lines}
+    assert len(at) == len(lines)
+    found = whole["pairs"]
+    for i, source in enumerate(runs.CIFAR):
+        for j, target in enumerate(runs.CIFAR):
+            if i != j:
+                line = at["pair", "pairs", source, target]
+                assert float(line["share"]) == found["success"][i][j]
+                assert int(line["count"]) == found["ended"][i][j]
+                assert int(line["already"]) == found["already"][i][j]
+        assert float(at["pair class", "pairs", source, ""]["hub"]) == found["classes"][i]["hub"]
+        for entry in whole["corrupted"]["by_corruption"]:
+            line = at["corruption", entry["name"], source, ""]
+            assert float(line["accuracy"]) == entry["classes"][i]["accuracy"]
+            assert float(line["slope"]) == entry["classes"][i]["slope"]
+        line = at["class", "corrupted", source, ""]
+        assert float(line["cfps_high"]) == whole["corrupted"]["classes"][i]["cfps_high"]
+    for threat, cell in whole["threats"].items():
+        line = at["all", threat, "", ""]
+        for key, value in cell["disparity"].items():
+            assert line[key] == ("" if value is None else str(value))
+        for pair in cell["top_confusions"]:
+            assert int(at["confusion", threat, pair["source"], pair["target"]]["count"]) == pair["count"]
+
+
+def test_the_findings_say_what_the_summary_holds(whole):
+    text = " ".join(findings(whole))
+    for each in whole["relations"]["agreement"]:
+        assert f"{each['first']} and {each['last']}: {each['shared']} of the 3 weakest" in text
+        assert rank(each["correlation"]["value"]) in text
+    coupled = whole["relations"]["coupling"]["robust"]
+    for value in (coupled["over_classes"]["value"], coupled["null_mean"], coupled["split_half"]["crossed"]):
+        assert rank(value) in text
+    assert f"hold {pc(whole['pairs']['explained'][9])} % of the errors" in text
+    assert text in " ".join(shown(whole, 100_000).split())
+    assert all(sentence in to_latex(whole) for sentence in findings(whole))
+
+
+def test_the_many_corruptions_are_one_line_among_the_threats(whole):
+    text = shown(whole, 130)
+    assert "fog@3" not in text
+    assert "75 corruption threats" in text
+    threats = next(grid for grid in grids(whole) if grid.title == "Threats")
+    assert threats.columns["threat"][-3:] == ["robust", "robust at linf:4/255", "corrupted"]
+    assert threats.columns["n"][-1] == "2,000"  # images, not their 150,000 rows
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(whole, width):
+    longest = max(len(line.rstrip()) for line in shown(whole, width).splitlines())
+    assert longest <= max(width, 72)
+
+
+def test_without_attacks_corruptions_are_the_headline():
+    plan = runs.manifest(runs.CIFAR, (), 600, ["fog@1", "fog@5", "snow@5"])
+    found = summarise(plan, runs.rows(plan))
+    text = shown(found, 100)
+    assert text.splitlines()[0].split()[:3] == ["class", "n", "corrupted"]
+    assert sum(row.images for row in class_rows(found)) == 600
+    said = verdict(found)
+    assert "are right on average under corruptions" in said.sentence
+    assert "of all 600 images" in said.sentence
+    assert [figure.label for figure in said.figures[:2]] == ["Natural", "Corrupted"]
+
+
+def test_undefined_values_are_dashes(whole_plan, whole_table):
+    plan = runs.manifest(runs.CIFAR, (runs.QUICK[0], "pairs@linf:8/255"), 300, ["fog@2"])
+    table = runs.rows(plan)
+    found = summarise(plan, table.where((table.label != 4) & (table.label != 5)))
+    made = {grid.title: grid for grid in grids(found)}
+    assert made["Corruptions, meaned over severities"].columns["per severity"] == ["-"]
+    lines = {line[0]: line for line in made["Classes"].lines}
+    assert lines["deer"][2:5] == ["-", "-", "-"]
+    for text in (shown(found, 200), to_markdown(found), to_latex(found)):
+        assert "None" not in text
+        assert "nan" not in text
+
+
+def test_words_of_relations():
+    assert (points(None), points(0.0123), points(-0.4)) == ("-", "+1.2", "-40.0")
+    assert (rank(None), rank(0.623), rank(-1.0)) == ("-", "+0.62", "-1.00")
+    assert (chances(None), chances(0.0004), chances(0.0244), chances(1.0)) == ("-", "< 0.001", "0.024", "1")
