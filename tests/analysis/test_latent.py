@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from scipy.stats import t as student
 
-from weakspot.analysis.latent import between, cosines, geometry, moments, shift
+from weakspot.analysis.latent import between, cosines, crossing, geometry, moments, shift
 from weakspot.analysis.scatter import scatter
 
 SIZES = (11, 13, 7, 1, 0, 17)
@@ -134,6 +134,24 @@ def test_shift_against_leaving_out_by_hand():
         limits = np.sqrt(np.maximum(0, [pairs(group) - half, pairs(group) + half]))
         assert (found.low[c], found.high[c]) == pytest.approx(tuple(limits), rel=1e-4)
     np.testing.assert_array_equal(shift(before, before, label, 5).value, [0, 0, 0, np.nan, np.nan])
+
+
+def test_attacked_means_to_clean_ones_against_loops():
+    """On the diagonal over pairs of different images, so that what an image shares with itself does not count."""
+    before, label = drawn((5, 7, 4, 1), apart=3.0)
+    after = (before + np.random.default_rng(3).standard_normal(before.shape) + 1).astype(np.float32)
+    one, other = moments(before, label, 4), moments(after, label, 4)
+    euclidean, cosine = crossing(one, other, shift(before, after, label, 4).value)
+    clean, attacked = groups_of(before, label, 4), groups_of(after, label, 4)
+    length = lambda g: np.sqrt(squared(g, [np.zeros(5)] * 2))  # noqa: E731
+    for i in range(3):
+        for j in range(3):
+            pairs = [(a, b) for p, a in enumerate(attacked[i]) for q, b in enumerate(clean[j]) if i != j or p != q]
+            dot = np.mean([a @ b for a, b in pairs])
+            far = length(attacked[i]) ** 2 + length(clean[j]) ** 2 - 2 * dot
+            assert euclidean[i, j] == pytest.approx(np.sqrt(far), rel=1e-4)
+            assert cosine[i, j] == pytest.approx(1 - dot / length(attacked[i]) / length(clean[j]), rel=1e-4)
+    assert np.isnan([euclidean[3], cosine[3], euclidean[:, 3], cosine[:, 3]]).all()
 
 
 def test_scatter_against_loops_and_leaving_out():

@@ -89,9 +89,21 @@ def cosines(one: Moments, other: Moments) -> Table:
 
     NaN where a mean is not longer than its noise.
     """
-    lengths = [(each.mean**2).sum(axis=1) - each.noise for each in (one, other)]
-    a, b = (np.sqrt(np.where(length > 0, length, np.nan)) for length in lengths)
-    return 1 - np.clip(ratio(one.mean @ other.mean.T, a[:, None] * b), -1, 1)
+    return 1 - np.clip(ratio(one.mean @ other.mean.T, _length(one)[:, None] * _length(other)), -1, 1)
+
+
+def crossing(before: Moments, after: Moments, moved: PerClass) -> tuple[Table, Table]:
+    """Euclidean and cosine distances from the class means of `after` (rows) to those of `before`, of the same images.
+
+    A class shares its images with itself, so there the noise of both means is not simply added: `moved`, the unbiased
+    distance of the paired images (`shift`), stands on the diagonal, and decides the cosine there.
+    """
+    euclidean, cosine = _root(between(after, before)), cosines(after, before)
+    np.fill_diagonal(euclidean, moved)
+    a, b = _length(after), _length(before)
+    # The law of cosines: |a - b|^2 = |a|^2 + |b|^2 - 2 |a| |b| cos.
+    np.fill_diagonal(cosine, 1 - np.clip(ratio(a**2 + b**2 - moved**2, 2 * a * b), -1, 1))
+    return euclidean, cosine
 
 
 def geometry(features: Features, label: Labels, classes: int, level: float = 0.95) -> Geometry:
@@ -182,6 +194,12 @@ def _jackknife(left: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "..."
     """The jackknife's variance from the figures without each image in turn."""
     n = len(left)
     return np.asarray((n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+
+
+def _length(of: Moments) -> PerClass:
+    """Of the class means, unbiased in the square; NaN where noise explains all of it."""
+    squared = (of.mean**2).sum(axis=1) - of.noise
+    return np.sqrt(np.where(squared > 0, squared, np.nan))
 
 
 def _root(squared: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
