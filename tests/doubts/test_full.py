@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from statsmodels.stats.proportion import proportion_confint
+from torch import Tensor, nn
 
 import broken
 import planted
@@ -128,8 +129,26 @@ def test_the_anchor_counts_whom_it_breaks(honest: Context, monkeypatch: pytest.M
     monkeypatch.setattr("weakspot.doubts.anchor.anchor_threats", lambda radius: [Pgd(radius=radius)])
     context = honest.correct()
     attacked = Pgd(radius=planted.RADIUS)(context.model, context.images, context.labels, context.sample, 1)
-    fell = (context.logits(attacked).argmax(1) != context.labels).double().mean().item()
-    assert anchor(context).figure == pytest.approx(fell)
+    fell = int((context.logits(attacked).argmax(1) != context.labels).sum())
+    found = anchor(context)
+    assert f"broke {fell} of {len(context)} " in found.says
+    assert found.status == "fail"
+    assert found.figure == pytest.approx(proportion_confint(fell, len(context), alpha=0.1, method="beta")[1])
+
+
+@pytest.mark.parametrize("hits, status", [(0, "ok"), (1, "ok"), (2, "warn"), (4, "warn"), (5, "warn"), (6, "fail")])
+def test_the_slack_is_what_so_few_samples_allow(hits: int, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100: the upper limits are 3.0, 4.7, 6.2 %; the lower limit of 5 is 1.99 %, that of 6 is 2.6 %."""
+    context = planted.context_of(planted.HONEST["mlp"](), samples=256).correct()
+    other = context.images[context.labels != context.labels[0]][0]
+
+    class Some(broken.Leaving):
+        def __call__(self, model: nn.Module, images: Tensor, labels: Tensor, sample: Tensor, seed: int) -> Tensor:
+            return torch.where((sample < hits)[:, None, None, None], other, images)
+
+    monkeypatch.setattr("weakspot.doubts.anchor.anchor_threats", lambda radius: [Some()])
+    alike = replace(context.take(torch.zeros(100, dtype=torch.int64)), sample=torch.arange(100))
+    assert anchor(alike).status == status
 
 
 def test_the_anchor_is_autoattack() -> None:
