@@ -1,6 +1,6 @@
 """What every threat must do: a new one gets these tests by being listed."""
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 
 import numpy as np
 import pytest
@@ -16,8 +16,13 @@ from weakspot.threats import PRESETS, THREATS, parse_threat, plan_threats, threa
 from weakspot.threats.measure import measure, tolerance
 
 ATTACKS = [name for name, threat in THREATS.items() if threat.kind == "adversarial"]
-SINGLE = [name for name in ATTACKS if not hasattr(THREATS[name], "parts") and not hasattr(THREATS[name], "cases")]
-"""Ensembles are made of these; they, and threats with several images per sample, have files of their own."""
+SINGLE = [
+    name
+    for name in ATTACKS
+    if not (hasattr(THREATS[name], "parts") or hasattr(THREATS[name], "cases"))
+    and all(field.default is not MISSING for field in fields(THREATS[name]) if field.name != "radius")
+]
+"""Ensembles are made of these; they, and threats that aim at classes or need more options, have files of their own."""
 RADII = ["linf:0.04", "l2:0.3"]
 
 

@@ -24,6 +24,7 @@ from weakspot.threats.pgd import Pgd
 from weakspot.threats.pma import Pma
 from weakspot.threats.square import Square
 from weakspot.threats.standard import Standard
+from weakspot.threats.stored import Stored
 from weakspot.threats.targeted import Targeted
 
 THREATS: Mapping[str, type[Threat]] = {
@@ -41,6 +42,7 @@ THREATS: Mapping[str, type[Threat]] = {
     "square": Square,
     "pairs": Pairs,
     "targeted": Targeted,
+    "stored": Stored,
     "autoattack": AutoAttack,
     "rand": Rand,
     "standard": Standard,
