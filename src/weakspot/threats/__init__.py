@@ -13,6 +13,7 @@ from weakspot.threats.apgd_t import ApgdT
 from weakspot.threats.autoattack import AutoAttack
 from weakspot.threats.clean import Clean
 from weakspot.threats.corruptions import CORRUPTIONS, Corruption, StoredCorruption, suite
+from weakspot.threats.curve import Curve
 from weakspot.threats.cw_pgd import CwPgd
 from weakspot.threats.eot import Rand
 from weakspot.threats.fab_t import FabT
@@ -43,6 +44,7 @@ THREATS: Mapping[str, type[Threat]] = {
     "pairs": Pairs,
     "targeted": Targeted,
     "stored": Stored,
+    "curve": Curve,
     "autoattack": AutoAttack,
     "rand": Rand,
     "standard": Standard,
