@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import synthetic_runs as runs
 
-from weakspot.report.html import write_html
+from weakspot.report.html import offered, write_html
 from weakspot.report.summary import summarise
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -68,6 +68,13 @@ def report(tmp_path_factory, plan, table):
 
 
 @pytest.fixture(scope="module")
+def whole_report(tmp_path_factory, whole, whole_plan, whole_table):
+    path = tmp_path_factory.mktemp("whole") / "report.html"
+    write_html(path, whole, whole_plan, runs.found(whole_plan, whole_table.where(whole_table.sample < 300)))
+    return path
+
+
+@pytest.fixture(scope="module")
 def visit(browser, report):
     opened = Visit(browser, report)
     yield opened
@@ -81,9 +88,9 @@ def test_it_opens_without_a_request_or_a_complaint(visit):
     assert visit.complaints == []
 
 
-def test_it_opens_in_two_seconds(browser, tmp_path, report):
+def test_it_opens_in_two_seconds(browser, tmp_path, report, whole_report):
     plan = runs.manifest([f"class {c}" for c in range(1000)], samples=10000)
-    for path in (report, write(tmp_path, plan, runs.rows(plan))):
+    for path in (report, whole_report, write(tmp_path, plan, runs.rows(plan))):
         for _ in range(5):  # others use this machine as well: one quick visit shows what the page needs
             visit = Visit(browser, path)
             waited = visit.open()
@@ -139,10 +146,41 @@ def test_a_deep_link_shows_its_class(visit):
     assert visit.page.evaluate("document.querySelector(':target').id") == "class-frog"
 
 
+def test_the_severity_is_chosen_by_keyboard(browser, whole, whole_report):
+    visit = Visit(browser, whole_report)
+    place = visit.draw("corruptions")
+
+    def shown():
+        return [int(text) for text in place.locator(".heatmap-label").all_text_contents()]
+
+    def rounded(name):
+        order = sorted(range(10), key=lambda c: whole["corrupted"]["classes"][c]["accuracy"])
+        return [f"{100 * whole['threats'][f'{name}@5']['classes'][c]['accuracy']:.0f}" for c in order]
+
+    means = shown()
+    control = visit.page.locator("input[type=range]")
+    control.focus()
+    for _ in range(5):
+        visit.page.keyboard.press("ArrowRight")
+    assert control.evaluate("place => place.nextElementSibling.value") == "5"
+    assert control.get_attribute("aria-valuetext") == "5"
+    worst = shown()
+    assert sum(worst) < sum(means)
+    assert all(str(n) in rounded("fog") for n in worst[9 * 10 : 10 * 10])
+    for figure in ("pairs", "accuracy"):
+        visit.draw(figure)
+    visit.page.locator('select[data-choose="confusion"]').select_option("fog@3")
+    assert visit.page.locator(".choice:visible").count() == 2
+    assert visit.requests == [visit.address]
+    assert visit.complaints == []
+    visit.context.close()
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_wider_than_the_screen(browser, report, width):
-    visit = Visit(browser, report, viewport={"width": width, "height": 800})
-    for figure in ("accuracy", "confusion-4", "attraction-4"):
+def test_nothing_is_wider_than_the_screen(browser, whole, whole_report, width):
+    visit = Visit(browser, whole_report, viewport={"width": width, "height": 800})
+    robust = list(offered(whole)).index("robust")
+    for figure in ("accuracy", f"confusion-{robust}", f"attraction-{robust}", "pairs", "corruptions"):
         visit.draw(figure)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     visit.context.close()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from weakspot.report.schema import Cell, ClassEntry, Summary
-from weakspot.report.words import cells, headline, percent, printable, weakness
+from weakspot.report.words import cells, headline, percent, printable, single_corruptions, weakness
 
 FEW = 40
 """Up to this many classes a picture shows each; above it, the `WEAKEST` ones."""
@@ -84,10 +84,10 @@ def accuracy_figure(summary: Summary) -> Figure:
             "hovertemplate": "%{customdata[0]}: %{x:.1f} % [%{customdata[1]}, %{customdata[2]}], n = %{customdata[3]}"
                              "<extra>%{fullData.name}</extra>",
         })  # fmt: skip
-    layout = _layout(height=130 + 20 * (len(drawn) // 4) + 30 * len(shown))
-    layout["xaxis"] = _axis("accuracy", grid=True) | {"range": [-2, 102], "ticksuffix": " %"}
-    layout["yaxis"] = _class_axis([cell["classes"][c]["name"] for c in shown])
-    return {"data": traces, "layout": layout}
+    made = layout(height=130 + 20 * (len(drawn) // 4) + 30 * len(shown))
+    made["xaxis"] = _axis("accuracy", grid=True) | {"range": [-2, 102], "ticksuffix": " %"}
+    made["yaxis"] = class_axis([cell["classes"][c]["name"] for c in shown])
+    return {"data": traces, "layout": made}
 
 
 def distribution_figure(summary: Summary) -> Figure:
@@ -108,10 +108,10 @@ def distribution_figure(summary: Summary) -> Figure:
                      "dash": "solid" if name == first else "dot"},
             "hovertemplate": "%{y} classes near %{x:.0f} %<extra>%{fullData.name}</extra>",
         })  # fmt: skip
-    layout = _layout(height=300)
-    layout["xaxis"] = _axis("accuracy of a class", grid=False) | {"range": [0, 100], "ticksuffix": " %"}
-    layout["yaxis"] = _axis("classes", grid=True) | {"rangemode": "tozero"}
-    return {"data": traces, "layout": layout}
+    made = layout(height=300)
+    made["xaxis"] = _axis("accuracy of a class", grid=False) | {"range": [0, 100], "ticksuffix": " %"}
+    made["yaxis"] = _axis("classes", grid=True) | {"rangemode": "tozero"}
+    return {"data": traces, "layout": made}
 
 
 def confusion_figure(cell: Cell) -> Figure:
@@ -134,12 +134,12 @@ def confusion_figure(cell: Cell) -> Figure:
         # Above that size the diagonal is left blank: the page stays small and the errors are what it is about.
         for hidden, scale, top in ((right, SCALE, worst), (~right, grey, 100.0))[: 2 if few else 1]
     ]  # fmt: skip
-    axis = _class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
-    layout = _layout(height=min(150 + 42 * len(names), 1000), top=10)
-    layout["yaxis"] = axis | {"title": _title("true class")}
-    across = {"title": _title("predicted class"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
-    layout["xaxis"] = axis | across
-    return {"data": traces, "layout": layout}
+    axis = class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
+    made = layout(height=min(150 + 42 * len(names), 1000), top=10)
+    made["yaxis"] = axis | {"title": title("true class")}
+    across = {"title": title("predicted class"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
+    made["xaxis"] = axis | across
+    return {"data": traces, "layout": made}
 
 
 def confusion_shares(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
@@ -163,6 +163,7 @@ def attraction_figure(cell: Cell) -> Figure:
             "marker": {"color": colour,
                        "pattern": {"shape": pattern, "size": 5, "fgcolor": PAPER, "fillmode": "overlay"}},
             "hovertemplate": f"%{{customdata}}: %{{x:{form}<extra>{name}</extra>",
+            **({"error_x": _limits(entries)} if axis == "x" else {}),
         }
         for axis, name, values, colour, pattern, form in (
             ("x", "CFPS", shares, ROBUST, "", ".1f} %"),
@@ -172,19 +173,31 @@ def attraction_figure(cell: Cell) -> Figure:
     ]  # fmt: skip
     equal = 100 / len(cell["classes"])
     numbers = {"rangemode": "tozero", "nticks": 5, "tickangle": 0}
-    layout = _layout(height=150 + 30 * len(entries)) | {"barmode": "group", "bargap": 0.35}
-    layout["xaxis"] = _axis("CFPS (dotted: an equal share)", grid=True) | numbers | {"domain": [0, 0.475]}
-    layout["xaxis"]["ticksuffix"] = " %"
-    layout["xaxis2"] = _axis("errors", grid=True) | numbers | {"domain": [0.525, 1], "anchor": "y"}
-    layout["yaxis"] = _class_axis([entry["name"] for entry in entries])
-    layout["shapes"] = [{"type": "line", "xref": "x", "yref": "paper", "x0": equal, "x1": equal, "y0": 0, "y1": 1,
+    made = layout(height=150 + 30 * len(entries)) | {"barmode": "group", "bargap": 0.35}
+    made["xaxis"] = _axis("CFPS (dotted: an equal share)", grid=True) | numbers | {"domain": [0, 0.475]}
+    made["xaxis"]["ticksuffix"] = " %"
+    made["xaxis2"] = _axis("errors", grid=True) | numbers | {"domain": [0.525, 1], "anchor": "y"}
+    made["yaxis"] = class_axis([entry["name"] for entry in entries])
+    made["shapes"] = [{"type": "line", "xref": "x", "yref": "paper", "x0": equal, "x1": equal, "y0": 0, "y1": 1,
                          "line": {"color": MUTED, "dash": "dot", "width": 1.5}}]  # fmt: skip
-    return {"data": traces, "layout": layout}
+    return {"data": traces, "layout": made}
+
+
+def _limits(entries: list[ClassEntry]) -> Figure:
+    """CFPS's intervals as error bars; none where one is unknown."""
+    bars = [(e["cfps_low"], e["cfps"], e["cfps_high"]) for e in entries]
+    known = [(low, share, high) if low is not None and share is not None and high is not None else (0.0, 0.0, 0.0)
+             for low, share, high in bars]  # fmt: skip
+    return {
+        "type": "data", "symmetric": False, "array": [100 * (high - share) for _, share, high in known],
+        "arrayminus": [100 * (share - low) for low, share, _ in known], "color": INK, "thickness": 1.2, "width": 3,
+    }  # fmt: skip
 
 
 def _drawing_order(summary: Summary, first: str) -> list[tuple[str, Cell]]:
-    """The headline first, then clean, then the rest in their order."""
-    found = cells(summary)
+    """The headline first, then clean, then the rest in their order; single corruptions have a picture of their own."""
+    together = single_corruptions(summary)
+    found = {name: cell for name, cell in cells(summary).items() if name not in together}
     names = list(dict.fromkeys([first, *(["clean"] if "clean" in found else []), *found]))
     return [(name, found[name]) for name in names]
 
@@ -201,7 +214,8 @@ def _below(entry: ClassEntry) -> float:
     return 100 * ((entry["accuracy"] or 0.0) - (entry["low"] or 0.0))
 
 
-def _layout(height: int, top: int = 40) -> Figure:
+def layout(height: int, top: int = 40) -> Figure:
+    """What all pictures share; `height` and `top` margin in pixels."""
     return {
         "height": height,
         "margin": {"l": 10, "r": 16, "t": top, "b": 50},
@@ -213,18 +227,19 @@ def _layout(height: int, top: int = 40) -> Figure:
     }
 
 
-def _title(text: str) -> Figure:
+def title(text: str) -> Figure:
+    """An axis title."""
     return {"text": text, "font": {"color": MUTED, "size": 12}, "standoff": 8}
 
 
-def _axis(title: str, *, grid: bool) -> Figure:
+def _axis(name: str, *, grid: bool) -> Figure:
     return {
-        "title": _title(title), "showgrid": grid, "gridcolor": LINE, "zeroline": False, "linecolor": LINE,
+        "title": title(name), "showgrid": grid, "gridcolor": LINE, "zeroline": False, "linecolor": LINE,
         "fixedrange": True, "automargin": True, "ticks": "", "tickfont": {"color": MUTED},
     }  # fmt: skip
 
 
-def _class_axis(names: list[str], size: int = 13) -> Figure:
+def class_axis(names: list[str], size: int = 13) -> Figure:
     """A numbered axis that shows names, the first on top."""
     return _axis("", grid=False) | {
         "tickvals": list(range(len(names))), "ticktext": [literal(name) for name in names],

@@ -21,11 +21,11 @@ def findings(summary: Summary) -> list[str]:
 
 
 def correlated(found: Correlation) -> str:
-    """A correlation with its interval and what the interval resamples: -0.41 [-0.83, +0.33] over 10 classes."""
+    """A correlation with its interval and what that resamples: -0.41 [-0.83, +0.33] (resampling classes)."""
     if found["value"] is None:
         return "undefined"
     limits = "" if found["low"] is None else f" [{rank(found['low'])}, {rank(found['high'])}]"
-    return f"{rank(found['value'])}{limits}, resampling {found['resampled']}"
+    return f"{rank(found['value'])}{limits} (resampling {found['resampled']})"
 
 
 def coupling(name: str, found: Coupling) -> list[str]:
@@ -39,7 +39,7 @@ def coupling(name: str, found: Coupling) -> list[str]:
     halves = found["split_half"]
     return [
         f"Attraction and accuracy ({name}): rank correlation of CFPS with accuracy "
-        f"{correlated(found['over_classes'])}; {correlated(found['over_images'])}. Where no class attracted it would "
+        f"{correlated(found['over_classes'])}, {correlated(found['over_images'])}. Where no class attracted it would "
         f"be {null}; with CFPS freed from that tie it is {correlated(found['uncoupled'])}.",
         f"Between random halves of the images CFPS repeats with {rank(halves['cfps'])}, accuracy with "
         f"{rank(halves['accuracy'])}; CFPS of one half goes with accuracy of the other by {rank(halves['crossed'])}.",

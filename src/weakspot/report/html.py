@@ -18,19 +18,35 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from weakspot.report import figures
-from weakspot.report.schema import Summary
-from weakspot.report.tables import class_rows
+from weakspot.report import figures, heatmaps
+from weakspot.report.findings import agreement, aimed, coupling
+from weakspot.report.schema import Cell, Summary
+from weakspot.report.tables import class_rows, disparity, roles
 from weakspot.report.thumbnails import worst_confusions
 from weakspot.report.verdict import verdict
-from weakspot.report.words import amount, between, cells, duration, headline, percent, printable
+from weakspot.report.words import (
+    amount,
+    between,
+    cells,
+    chances,
+    duration,
+    headline,
+    images,
+    percent,
+    points,
+    printable,
+    single_corruptions,
+)
 from weakspot.store import write_atomically
 
 TEMPLATES = Path(__file__).with_name("templates")
 
+FEW_ROWS = 10
+"""How many of its confusions a single corruption shows: there may be a hundred of them."""
+
 
 def write_html(
-    path: Path, summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapping[str, Any]] = ()
+    path: Path, summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mapping[str, Any]] = ()
 ) -> None:
     """Write the page to `path`, atomically.
 
@@ -38,21 +54,21 @@ def write_html(
         SetupError: the folder cannot be written or the disk is full.
 
     """
-    page = to_html(summary, manifest, images)
+    page = to_html(summary, manifest, found)
     write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
 
 
-def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapping[str, Any]] = ()) -> str:
+def to_html(summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mapping[str, Any]] = ()) -> str:
     """The whole report as one page.
 
     Args:
         summary: The numbers; every figure of the page comes from here.
         manifest: The run's manifest.json, for the protocol.
-        images: Found images (see `thumbnails.worst_confusions`); read once.
+        found: Images (see `thumbnails.worst_confusions`); read once.
 
     """
     name, _ = headline(summary)
-    shown = cells(summary)
+    together = single_corruptions(summary)
     library, packed = _library()
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return _environment().get_template("report.html").render(
@@ -67,11 +83,19 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], images: Iterable[Mapp
         failed=[doubt for doubt in summary["doubts"] if doubt["status"] == "fail"],
         headline=name,
         radius=next((threat["radius"] for threat in manifest["threats"] if threat["radius"]), ""),
-        cells=shown,
+        cells={name: cell for name, cell in cells(summary).items() if name not in together},
+        together={name: cell for name, cell in summary["threats"].items() if name in together},
+        counts={name: sum(images(summary, name)) for name in cells(summary)},
+        offered=offered(summary),
+        choices=_choices(summary),
+        few_rows=FEW_ROWS,
+        spread=disparity(summary),
+        severities=[] if summary["corrupted"] is None else heatmaps.severities(summary["corrupted"]),
+        said=_said(summary),
         rows=class_rows(summary),
         anchors=_anchors(summary["data"]["classes"]),
         twin=_twin(summary),
-        groups=worst_confusions(summary, images),
+        groups=worst_confusions(summary, found),
     )  # fmt: skip
 
 
@@ -89,6 +113,9 @@ def _environment() -> Environment:
         "amount": amount,
         "duration": duration,
         "printable": printable,
+        "points": points,
+        "chances": chances,
+        "roles": lambda cell, name: roles(name, cell),
         "plain_json": lambda value: json.dumps(value, ensure_ascii=False, default=str),
     }
     made.globals |= {"between": between}
@@ -127,11 +154,44 @@ def _drawings(summary: Summary) -> dict[str, Any]:
         drawn["accuracy"] = figures.accuracy_figure(summary)
         if len(cell["classes"]) > figures.FEW:
             drawn["distribution"] = figures.distribution_figure(summary)
-    for place, other in enumerate(cells(summary).values()):
+    for place, other in enumerate(offered(summary).values()):
         if other["confusion"] is not None:
             drawn[f"confusion-{place}"] = figures.confusion_figure(other)
         drawn[f"attraction-{place}"] = figures.attraction_figure(other)
+    if summary["corrupted"] is not None:
+        drawn["corruptions"] = heatmaps.corruption_figure(summary)
+    if summary["pairs"] is not None and summary["pairs"]["success"] is not None:
+        drawn["pairs"] = heatmaps.pairs_figure(summary["pairs"])
     return {"figures": drawn, "dark": figures.DARK}
+
+
+def offered(summary: Summary) -> dict[str, Cell]:
+    """The threats that the page has pictures of; of many classes no single corruptions: the page must stay small."""
+    few = len(summary["data"]["classes"]) <= figures.WITH_COUNTS
+    together = set() if few else single_corruptions(summary)
+    return {name: cell for name, cell in cells(summary).items() if name not in together}
+
+
+def _choices(summary: Summary) -> list[tuple[str, list[tuple[int, str]]]]:
+    """What the threat selector offers, in groups: (group, [(place, name), ...]); each corruption is one."""
+    group = {name: "Attacks" for name, cell in summary["threats"].items() if cell["kind"] == "adversarial"}
+    for entry in summary["corrupted"]["by_corruption"] if summary["corrupted"] is not None else []:
+        group |= dict.fromkeys(entry["threats"], entry["name"])
+    group |= {"clean": "Clean", "corrupted": "All corruptions"}
+    found: dict[str, list[tuple[int, str]]] = {"Worst case": [], "Clean": [], "Attacks": [], "All corruptions": []}
+    for place, name in enumerate(offered(summary)):
+        found.setdefault(group.get(name, "Worst case"), []).append((place, name))
+    return [(label, listed) for label, listed in found.items() if listed]
+
+
+def _said(summary: Summary) -> dict[str, list[str]]:
+    """The findings, by the section in which they stand."""
+    related = summary["relations"]
+    return {
+        "attraction": [line for name, each in related["coupling"].items() for line in coupling(name, each)],
+        "agreement": [agreement(each) for each in related["agreement"] if each["k"]],
+        "pairs": [] if summary["pairs"] is None else aimed(summary["pairs"]),
+    }
 
 
 def _twin(summary: Summary) -> list[int]:

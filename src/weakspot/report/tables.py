@@ -130,7 +130,7 @@ def grids(summary: Summary) -> list[Grid]:
     """All tables that this run fills, the classes first."""
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
     made.append(_threats(summary))
-    makers = (_disparity, _corruptions, _severities, _pairs, _roles)
+    makers = (disparity, _corruptions, _severities, _pairs, _roles)
     return [grid for grid in (*made, *(make(summary) for make in makers)) if any(grid.columns.values())]
 
 
@@ -147,7 +147,8 @@ def _threats(summary: Summary) -> Grid:
     return Grid("Threats", made, ("threat", "worst class"))
 
 
-def _disparity(summary: Summary) -> Grid:
+def disparity(summary: Summary) -> Grid:
+    """How unevenly accuracy is spread over classes: clean, under the headline, and under corruptions."""
     shown = {
         name: cell for name, cell in cells(summary).items() if name in ("clean", "corrupted", headline(summary)[0])
     }
@@ -211,6 +212,11 @@ def _pairs(summary: Summary) -> Grid:
 
 def _roles(summary: Summary) -> Grid:
     name, cell = headline(summary)
+    return roles(name, cell)
+
+
+def roles(name: str, cell: Cell | None) -> Grid:
+    """The classes that attract errors or leak under the threat of that name."""
     found: list[tuple[str, Role]] = []
     if cell is not None:
         found = [("attracts", role) for role in cell["attractors"]] + [("leaks", role) for role in cell["leaks"]]

@@ -61,6 +61,18 @@
     });
   }
 
+  // A severity is a trace of the picture; the others are hidden.
+  for (const range of document.querySelectorAll("input[data-severity]")) {
+    const labels = range.dataset.labels.split("|");
+    range.addEventListener("input", () => {
+      const chosen = Number(range.value);
+      figures[range.dataset.severity].data.forEach((trace, place) => (trace.visible = place === chosen));
+      range.setAttribute("aria-valuetext", labels[chosen]);
+      range.nextElementSibling.value = labels[chosen];
+      drawAgain();
+    });
+  }
+
   const unpack = async () => {
     const text = atob(document.getElementById("library").textContent);
     const packed = new Uint8Array(text.length);
