@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weakspot.api import audit as audit
+    from weakspot.api import doctor as doctor
     from weakspot.api import load_data as load_data
     from weakspot.api import load_model as load_model
+    from weakspot.api import open_run as open_run
     from weakspot.api import train as train
 
 __version__ = "0.1.0"
-__all__ = ["audit", "load_data", "load_model", "train"]
+__all__ = ["audit", "doctor", "load_data", "load_model", "open_run", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """The command line says what the Python functions say: same options, same defaults."""
 
 import inspect
+import re
 import typing
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from weakspot.addresses import Radius
 from weakspot.cli import audit, doctor, train
 from weakspot.cli.entry import VERBS
 from weakspot.models.heads import Head
+from weakspot.threats import PRESETS
+from weakspot.training.objectives import objective_of
 from weakspot.training.options import Select
 from weakspot.training.schedules import Schedule
 
@@ -46,6 +49,16 @@ def test_every_option_is_described() -> None:
     for command in (audit.audit, doctor.doctor, train.train):
         for name in parameters(command):
             assert f"    {name}\n        " in (command.__doc__ or ""), name
+
+
+def test_help_names_every_preset_and_only_methods_that_exist() -> None:
+    described = " ".join((audit.audit.__doc__ or "").split())
+    for preset in PRESETS:
+        assert re.search(rf"A named list of attacks: [^.]*\b{preset}\b", described), preset
+    methods = re.search(r"How to train: (.*?), \.\.\.", " ".join((train.train.__doc__ or "").split()))
+    assert methods is not None
+    for name in methods[1].split(", "):
+        objective_of(name)
 
 
 def test_examples_in_help_parse(monkeypatch) -> None:

@@ -42,6 +42,18 @@ def test_command_line_answers_without_torch(arguments: list[str]) -> None:
     without_torch(f"import weakspot.cli\nassert weakspot.cli.main({arguments!r}) in (0, 2)")
 
 
+def test_public_names_are_functions_before_and_after_first_use() -> None:
+    """A submodule of the same name would replace the function once it is imported."""
+    code = (
+        "import weakspot\n"
+        "for _ in range(2):\n"
+        "    for name in weakspot.__all__:\n"
+        "        assert callable(getattr(weakspot, name)), name\n"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+
+
 SOURCE = Path(__file__).parents[2] / "src"
 LIGHT = ["weakspot.outcomes", "weakspot.store", "weakspot.config", "weakspot.registry"] + [
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")

@@ -56,9 +56,10 @@ def audit(
         How far an attack may change an image, such as linf:8/255 or l2:0.5; by default what is customary for the data.
         May be given several times.
     preset
-        A named list of attacks: quick (the default).
+        A named list of attacks: quick (the default), standard, autoattack or rand (for models that draw at random).
     threats
-        Attacks instead of a preset, such as pgd or apgd-ce(steps=50)@l2:0.5. May be given several times.
+        Threats instead of a preset, such as pgd, apgd-ce(steps=50)@l2:0.5, fog@3, pairs, or corruptions (15 kinds at
+        5 severities). May be given several times.
     limit
         Only the first N samples.
     out

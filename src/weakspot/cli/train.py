@@ -46,7 +46,8 @@ def train(
     Parameters
     ----------
     method
-        How to train: standard, n-fgsm, pgd-at or trades; options in brackets, as in "trades(beta=3)".
+        How to train: standard, n-fgsm, pgd-at, trades, mart, spat, ...; an unknown name lists them all. Options stand
+        in brackets, as in "trades(beta=3)".
     data
         Images and labels: an address as for `weakspot audit`.
     model
