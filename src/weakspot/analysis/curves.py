@@ -77,7 +77,9 @@ class Curves:
 def accuracy_curves(
     rows: Outcomes, threats: Sequence[str], norm: Norm, classes: int, radii: Sequence[float] | None = None
 ) -> Curves:
-    """The curves of `threats`, at 0 and at `radii` (by default those at which the threats looked).
+    """The curves of `threats`, at 0 and at `radii`.
+
+    By default these are the radii in the addresses; a `curve` threat looked at its own, which `radii_up_to` names.
 
     Raises:
         ValueError: a radius lies beyond the largest one that was attacked in this norm, so nothing is known of it.
