@@ -159,6 +159,29 @@ def test_graph_says_when_it_could_not_compare(honest: Context) -> None:
     assert "not compared" in found.says
 
 
+def test_a_model_that_needs_float32_is_not_compared(honest: Context) -> None:
+    class Single(broken.Wrapped):
+        def forward(self, images: Tensor) -> Tensor:
+            return self.net(images + torch.zeros_like(images, dtype=torch.float32)).float()
+
+    found = graph(replace(honest, model=Single(planted.HONEST["mlp"]())))
+    assert found.status == "ok"
+    assert "not compared" in found.says
+    held = nn.Sequential(nn.Flatten(), Float32Linear()).eval()
+    assert graph(replace(honest, model=held)).status == "ok"
+
+
+class Float32Linear(nn.Module):
+    """A weight that is no parameter does not follow `double()`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.linspace(-1, 1, 640).sin().view(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight
+
+
 def test_gradients_counts_the_samples_without_one(honest: Context) -> None:
     """A model that cuts the gradient of images brighter than 0.3 on average: the share is known."""
     bright = honest.images.mean(dim=(1, 2, 3)) > 0.3

@@ -110,6 +110,18 @@ def test_unstable_loss_against_a_plain_loop(honest: Context) -> None:
     assert unstable_loss(context).figure == pytest.approx(total / count, rel=1e-4)
 
 
+def test_one_sample_beside_the_boundary_is_no_rough_loss(honest: Context) -> None:
+    """Seven calm samples and the one with the lowest margin."""
+    context = honest.correct()
+    order = margin(context.logits(), context.labels).argsort()
+    calm, near = context.take(order[-7:]), context.take(order[:1])
+    alone = unstable_loss(calm)
+    found = unstable_loss(context.take(torch.cat([order[-7:], order[:1]])))
+    assert found.figure == pytest.approx((7 * (alone.figure or 0) + (unstable_loss(near).figure or 0)) / 8, rel=1e-4)
+    assert found.figure > 0.1
+    assert found.status == "ok"
+
+
 # -- T8, T9: replays --------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ FEWEST = 8
 """A dear check is left out rather than run on fewer samples."""
 BLOCK = 256
 """The audit's batches are about so large."""
-OVERHEAD = 24
+OVERHEAD = 16
 """What a call costs besides its samples, in samples: measured on a CPU with small networks."""
 ELSEWHERE = 256
 """The same on an accelerator, where small batches take as long as an audit's."""
