@@ -49,7 +49,7 @@ def examine(context: Context, when: When, budget: int | None = None) -> list[Fin
     sizes = _sizes(runs, pools, context, budget)
     for check in runs:
         if check.samples and check.id not in sizes:
-            reasons[check.id] = f"the budget of {SHARE:.0%} of this audit has no room for {check.name}"
+            reasons[check.id] = f"{SHARE:.0%} of this audit's cost has no room for {check.name}; doctor --full has"
         elif check.samples and check.price(context) and check.when != "doctor" and sizes[check.id] < FEWEST:
             reasons[check.id] = f"{check.name} finds only {sizes[check.id]} samples to look at"
     taken: dict[tuple[Pool, int], Context] = {}  # checks of the same samples share one memo
