@@ -27,8 +27,8 @@ def class_floor(context: Context) -> Finding:
     p = holm(np.where(samples > 0, binom.sf(fell - 1, samples, TOLERATED), np.nan))
     worst = int(np.nanargmin(p))
     says = (
-        f"Second attacks ({', '.join(hits)}) broke {int(fell.sum())} of {len(label)} samples that the audit left standing, "
-        f"most remarkably {int(fell[worst])} of {int(samples[worst])} in one class ({context.classes[worst]})"
+        f"Second attacks ({', '.join(hits)}) broke {int(fell.sum())} of {len(label)} samples that the audit left "
+        f"standing, most remarkably {int(fell[worst])} of {int(samples[worst])} in one class ({context.classes[worst]})"
     )
     figure = float(p[worst])
     if figure < ALPHA:
