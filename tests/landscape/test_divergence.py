@@ -247,3 +247,16 @@ def test_a_larger_ball_holds_what_a_smaller_one_holds(size, seed, count):
         for r in (size / 2, size)
     )
     assert (large >= small * (1 - 1e-4)).all()
+
+
+@pytest.mark.parametrize("radius", ["linf:0.1", "l2:0.7"])
+def test_adversarial_training_makes_predictions_harder_to_move(radius):
+    data, sample = planted.digits(), torch.arange(100)
+    mean = {}
+    for name in ("small-cnn", "adversarially-trained-cnn"):
+        model = planted.HONEST[name]()
+        for what, form in (("raw", raw), ("A", unit_length), ("B", calibrate(model, data))):
+            found = Divergence(radius=radius)(model, data.batch(range(100)), sample, 0, form)
+            mean[what, name] = found.divergence.mean()
+    for what in ("raw", "A", "B"):
+        assert mean[what, "adversarially-trained-cnn"] < 0.8 * mean[what, "small-cnn"]
