@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weakspot.api import audit as audit
+    from weakspot.api import compare as compare
     from weakspot.api import doctor as doctor
     from weakspot.api import load_data as load_data
     from weakspot.api import load_model as load_model
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from weakspot.api import train as train
 
 __version__ = "0.1.0"
-__all__ = ["audit", "doctor", "load_data", "load_model", "open_run", "train"]
+__all__ = ["audit", "compare", "doctor", "load_data", "load_model", "open_run", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,20 +9,32 @@ from typing import Any
 from weakspot import auditing, doubts
 from weakspot.addresses import Radius
 from weakspot.auditing import Progress
+from weakspot.comparison import Comparison, compare
 from weakspot.config import to_yaml
 from weakspot.contracts import Threat
 from weakspot.data import load as load_data
-from weakspot.errors import InputError
 from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
 from weakspot.fit import check_fit
 from weakspot.models import frozen
 from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare
-from weakspot.run import Run
+from weakspot.run import Run, open_run
 from weakspot.store import write_atomically, write_json
 from weakspot.training import train
 
-__all__ = ["Run", "audit", "doctor", "estimate", "load_data", "load_model", "open_run", "prepare", "train"]
+__all__ = [
+    "Comparison",
+    "Run",
+    "audit",
+    "compare",
+    "doctor",
+    "estimate",
+    "load_data",
+    "load_model",
+    "open_run",
+    "prepare",
+    "train",
+]
 
 DOUBTS = "doubts.json"
 
@@ -148,19 +160,6 @@ def estimate(prepared: Prepared) -> Estimate:
         return probe(
             module, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
         )
-
-
-def open_run(folder: str | Path) -> Run:
-    """The run in `folder`.
-
-    Raises:
-        InputError: there is no manifest.json.
-
-    """
-    run = Run(Path(folder))
-    if run.manifest.get("verb") != "audit":
-        raise InputError(f"{folder} is no audit: its manifest says {run.manifest.get('verb')!r}")
-    return run
 
 
 def doctor(

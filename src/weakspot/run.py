@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from weakspot.auditing import Unit
+from weakspot.errors import InputError
 from weakspot.outcomes import Outcomes
 from weakspot.report.html import write_html
 from weakspot.report.latex import to_latex
@@ -18,6 +19,19 @@ from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.summary import summarise
 from weakspot.report.values import to_csv
 from weakspot.store import read_json, read_units, write_atomically, write_json
+
+
+def open_run(folder: str | Path) -> "Run":
+    """The run in `folder`.
+
+    Raises:
+        InputError: there is no manifest.json, or it is none of an audit.
+
+    """
+    run = Run(Path(folder))
+    if run.manifest.get("verb") != "audit":
+        raise InputError(f"{folder} is no audit: its manifest says {run.manifest.get('verb')!r}")
+    return run
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from weakspot.outcomes import Outcomes
+from weakspot.store import write_json, write_unit
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 QUICK = ("pgd@linf:8/255", "apgd-ce@linf:8/255", "apgd-dlr@linf:8/255")
@@ -229,6 +230,17 @@ def found(plan, table, size=32, seed=0):
             "clean": clean,
             "attacked": attacked,
         }
+
+
+def write(folder, plan, table, doubts=()) -> Path:
+    """A run folder with these rows, as an audit leaves it; units without rows are missing."""
+    write_json(folder / "manifest.json", plan)
+    write_json(folder / "doubts.json", list(doubts))
+    for unit in plan["units"]:
+        mine = (table.threat == unit["threat"]) & (table.sample >= unit["start"]) & (table.sample < unit["stop"])
+        if mine.any():
+            write_unit(folder / unit["file"], table.where(mine))
+    return folder
 
 
 if __name__ == "__main__":

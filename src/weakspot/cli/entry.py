@@ -52,6 +52,16 @@ VERBS = {
         "RUN [OPTIONS]",
         ("weakspot report runs/NAME --latex table.tex --csv numbers.csv",),
     ),
+    "compare": Verb(
+        "Compare audits of the same images class by class; gates set the exit code.",
+        "RUN [RUN ...] [OPTIONS]",
+        (
+            "weakspot compare runs/before runs/after",
+            "weakspot compare runs/before runs/after --gate 'worst_class_robust >= -0.02' --gate 'low(clean) >= -0.01'",
+            "weakspot compare a-seed0,a-seed1 b-seed0,b-seed1 --html change.html",
+            "weakspot compare runs/only --gate 'class(cat).robust >= 0.3'",
+        ),
+    ),
     "doctor": Verb(
         "Check whether a model and data can be audited and the result believed.",
         "[MODEL] [OPTIONS]",

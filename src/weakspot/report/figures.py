@@ -85,7 +85,7 @@ def accuracy_figure(summary: Summary) -> Figure:
                              "<extra>%{fullData.name}</extra>",
         })  # fmt: skip
     made = layout(height=130 + 20 * (len(drawn) // 4) + 30 * len(shown))
-    made["xaxis"] = _axis("accuracy", grid=True) | {"range": [-2, 102], "ticksuffix": " %"}
+    made["xaxis"] = axis("accuracy", grid=True) | {"range": [-2, 102], "ticksuffix": " %"}
     made["yaxis"] = class_axis([cell["classes"][c]["name"] for c in shown])
     return {"data": traces, "layout": made}
 
@@ -109,8 +109,8 @@ def distribution_figure(summary: Summary) -> Figure:
             "hovertemplate": "%{y} classes near %{x:.0f} %<extra>%{fullData.name}</extra>",
         })  # fmt: skip
     made = layout(height=300)
-    made["xaxis"] = _axis("accuracy of a class", grid=False) | {"range": [0, 100], "ticksuffix": " %"}
-    made["yaxis"] = _axis("classes", grid=True) | {"rangemode": "tozero"}
+    made["xaxis"] = axis("accuracy of a class", grid=False) | {"range": [0, 100], "ticksuffix": " %"}
+    made["yaxis"] = axis("classes", grid=True) | {"rangemode": "tozero"}
     return {"data": traces, "layout": made}
 
 
@@ -134,11 +134,11 @@ def confusion_figure(cell: Cell) -> Figure:
         # Above that size the diagonal is left blank: the page stays small and the errors are what it is about.
         for hidden, scale, top in ((right, SCALE, worst), (~right, grey, 100.0))[: 2 if few else 1]
     ]  # fmt: skip
-    axis = class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
+    names_axis = class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
     made = layout(height=min(150 + 42 * len(names), 1000), top=10)
-    made["yaxis"] = axis | {"title": title("true class")}
+    made["yaxis"] = names_axis | {"title": title("true class")}
     across = {"title": title("predicted class"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
-    made["xaxis"] = axis | across
+    made["xaxis"] = names_axis | across
     return {"data": traces, "layout": made}
 
 
@@ -174,9 +174,9 @@ def attraction_figure(cell: Cell) -> Figure:
     equal = 100 / len(cell["classes"])
     numbers = {"rangemode": "tozero", "nticks": 5, "tickangle": 0}
     made = layout(height=150 + 30 * len(entries)) | {"barmode": "group", "bargap": 0.35}
-    made["xaxis"] = _axis("CFPS (dotted: an equal share)", grid=True) | numbers | {"domain": [0, 0.475]}
+    made["xaxis"] = axis("CFPS (dotted: an equal share)", grid=True) | numbers | {"domain": [0, 0.475]}
     made["xaxis"]["ticksuffix"] = " %"
-    made["xaxis2"] = _axis("errors", grid=True) | numbers | {"domain": [0.525, 1], "anchor": "y"}
+    made["xaxis2"] = axis("errors", grid=True) | numbers | {"domain": [0.525, 1], "anchor": "y"}
     made["yaxis"] = class_axis([entry["name"] for entry in entries])
     made["shapes"] = [{"type": "line", "xref": "x", "yref": "paper", "x0": equal, "x1": equal, "y0": 0, "y1": 1,
                          "line": {"color": MUTED, "dash": "dot", "width": 1.5}}]  # fmt: skip
@@ -232,7 +232,8 @@ def title(text: str) -> Figure:
     return {"text": text, "font": {"color": MUTED, "size": 12}, "standoff": 8}
 
 
-def _axis(name: str, *, grid: bool) -> Figure:
+def axis(name: str, *, grid: bool) -> Figure:
+    """An axis of numbers."""
     return {
         "title": title(name), "showgrid": grid, "gridcolor": LINE, "zeroline": False, "linecolor": LINE,
         "fixedrange": True, "automargin": True, "ticks": "", "tickfont": {"color": MUTED},
@@ -241,7 +242,7 @@ def _axis(name: str, *, grid: bool) -> Figure:
 
 def class_axis(names: list[str], size: int = 13) -> Figure:
     """A numbered axis that shows names, the first on top."""
-    return _axis("", grid=False) | {
+    return axis("", grid=False) | {
         "tickvals": list(range(len(names))), "ticktext": [literal(name) for name in names],
         "range": [len(names) - 0.4, -0.6], "tickfont": {"color": INK, "size": size},
     }  # fmt: skip

@@ -92,8 +92,8 @@ def pairs_figure(pairs: Pairs) -> Figure:
         {"type": "heatmap", "z": diagonal, "colorscale": ((0.0, DIAGONAL), (1.0, DIAGONAL)), "showscale": False,
          "xgap": 2 if few else 0, "ygap": 2 if few else 0, "hoverinfo": "skip", "hoverongaps": False},
     ]  # fmt: skip
-    axis = class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
+    names_axis = class_axis(names, size=12 if few else 9 if len(names) <= 60 else 7)
     made = layout(height=min(150 + 42 * len(names), 1000), top=10)
-    made["yaxis"] = axis | {"title": title("from")}
-    made["xaxis"] = axis | {"title": title("to"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
+    made["yaxis"] = names_axis | {"title": title("from")}
+    made["xaxis"] = names_axis | {"title": title("to"), "range": [-0.6, len(names) - 0.4], "tickangle": -45}
     return {"data": traces, "layout": made}

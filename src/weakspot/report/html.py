@@ -1,45 +1,19 @@
-"""report.html: one file that opens anywhere and asks for nothing; its policy forbids every request.
+"""report.html: one file that opens anywhere and asks for nothing."""
 
-Plotly travels compressed (2 MB instead of 4.8) and is unpacked by the browser after the tables are there. Scripts run
-only if their SHA-256 stands in the policy, so nothing that a class name smuggles in would ever run.
-"""
-
-import base64
-import gzip
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from weakspot.report import figures, heatmaps
 from weakspot.report.findings import agreement, aimed, coupling
+from weakspot.report.page import render
 from weakspot.report.schema import Cell, Summary
 from weakspot.report.tables import class_rows, disparity, roles
 from weakspot.report.thumbnails import worst_confusions
 from weakspot.report.verdict import verdict
-from weakspot.report.words import (
-    amount,
-    between,
-    cells,
-    chances,
-    duration,
-    headline,
-    images,
-    percent,
-    points,
-    printable,
-    single_corruptions,
-)
+from weakspot.report.words import cells, headline, images, single_corruptions
 from weakspot.store import write_atomically
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 FEW_ROWS = 10
 """How many of its confusions a single corruption shows: there may be a hundred of them."""
@@ -69,85 +43,33 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mappi
     """
     name, _ = headline(summary)
     together = single_corruptions(summary)
-    library, packed = _library()
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return _environment().get_template("report.html").render(
-        policy=_policy([script, library]),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        library=Markup(packed),
-        drawings=Markup(_embedded(_drawings(summary))),
-        summary=summary,
-        manifest=manifest,
-        verdict=verdict(summary),
-        failed=[doubt for doubt in summary["doubts"] if doubt["status"] == "fail"],
-        headline=name,
-        radius=next((threat["radius"] for threat in manifest["threats"] if threat["radius"]), ""),
-        cells={name: cell for name, cell in cells(summary).items() if name not in together},
-        together={name: cell for name, cell in summary["threats"].items() if name in together},
-        counts={name: sum(images(summary, name)) for name in cells(summary)},
-        offered=offered(summary),
-        choices=_choices(summary),
-        few_rows=FEW_ROWS,
-        spread=disparity(summary),
-        severities=[] if summary["corrupted"] is None else heatmaps.severities(summary["corrupted"]),
-        said=_said(summary),
-        rows=class_rows(summary),
-        anchors=_anchors(summary["data"]["classes"]),
-        twin=_twin(summary),
-        groups=worst_confusions(summary, found),
-    )  # fmt: skip
-
-
-@cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "percent": percent,
-        "amount": amount,
-        "duration": duration,
-        "printable": printable,
-        "points": points,
-        "chances": chances,
-        "roles": lambda cell, name: roles(name, cell),
-        "plain_json": lambda value: json.dumps(value, ensure_ascii=False, default=str),
+    content = {
+        "summary": summary,
+        "manifest": manifest,
+        "verdict": verdict(summary),
+        "failed": [doubt for doubt in summary["doubts"] if doubt["status"] == "fail"],
+        "headline": name,
+        "radius": next((threat["radius"] for threat in manifest["threats"] if threat["radius"]), ""),
+        "cells": {name: cell for name, cell in cells(summary).items() if name not in together},
+        "together": {name: cell for name, cell in summary["threats"].items() if name in together},
+        "counts": {name: sum(images(summary, name)) for name in cells(summary)},
+        "offered": offered(summary),
+        "choices": _choices(summary),
+        "few_rows": FEW_ROWS,
+        "spread": disparity(summary),
+        "roles": {name: roles(name, cell) for name, cell in offered(summary).items()},
+        "severities": [] if summary["corrupted"] is None else heatmaps.severities(summary["corrupted"]),
+        "said": _said(summary),
+        "rows": class_rows(summary),
+        "anchors": _anchors(summary["data"]["classes"]),
+        "twin": _twin(summary),
+        "groups": worst_confusions(summary, found),
     }
-    made.globals |= {"between": between}
-    return made
-
-
-def _policy(scripts: list[str]) -> str:
-    """The content security policy: no request at all, and only these inline scripts."""
-    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # Plotly writes style attributes, and an interval strip is placed by one.
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _library() -> tuple[str, str]:
-    """Plotly's script, and the same as gzip in base64 (the same bytes each time)."""
-    text = get_plotlyjs()
-    return text, base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
-
-
-def _embedded(content: Any) -> str:
-    """JSON that cannot end the element it stands in, whatever its strings hold."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return render("report.html", _drawings(summary), content)
 
 
 def _drawings(summary: Summary) -> dict[str, Any]:
-    """Every figure of the page by the element that it fills, and the colours of dark pages."""
+    """Every figure of the page by the element that it fills."""
     drawn: dict[str, Any] = {}
     _, cell = headline(summary)
     if cell is not None:
@@ -162,7 +84,7 @@ def _drawings(summary: Summary) -> dict[str, Any]:
         drawn["corruptions"] = heatmaps.corruption_figure(summary)
     if summary["pairs"] is not None and summary["pairs"]["success"] is not None:
         drawn["pairs"] = heatmaps.pairs_figure(summary["pairs"])
-    return {"figures": drawn, "dark": figures.DARK}
+    return drawn
 
 
 def offered(summary: Summary) -> dict[str, Cell]:

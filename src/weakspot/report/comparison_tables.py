@@ -1,0 +1,175 @@
+"""A comparison as texts: gates, the figures of all classes together, and the classes, most changed first."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from weakspot.report.comparison_schema import Change, ClassChange, Compared, ComparisonSummary, Condition, GateResult
+from weakspot.report.tables import Grid
+from weakspot.report.terminal import MANY, SHOWN, fitted
+from weakspot.report.words import NONE, chances, percent, points, printable, rank
+
+ALPHA = 0.05
+COVERED = (
+    "Differences are in percentage points, last minus first, with 95 % intervals over images (and over training seeds, "
+    "where a side has several runs). p: exact McNemar for one run each, else Student's t; adjusted for the number of "
+    "classes (Holm). detectable: the true change found with 80 % power. Intervals do not cover a missed attack."
+)
+
+
+def moved(change: Change) -> str:
+    """A difference with its interval, in points: +3.1 [-0.4, +6.6]."""
+    limits = "" if change["low"] is None else f" [{points(change['low'])}, {points(change['high'])}]"
+    return f"{points(change['difference'])}{limits}"
+
+
+def verdict(change: ClassChange) -> str:
+    """Better or worse, where the adjusted test says that the class changed."""
+    if change["p_holm"] is None or change["p_holm"] >= ALPHA or change["difference"] is None:
+        return ""
+    return "better" if change["difference"] > 0 else "worse"
+
+
+def ordered(found: Condition) -> list[ClassChange]:
+    """The classes, those that lost most first; classes without samples last."""
+    return sorted(found["classes"], key=lambda one: (one["difference"] is None, one["difference"] or 0.0, one["name"]))
+
+
+def class_grid(found: Condition, title: str) -> Grid:
+    """A line per class."""
+    rows = ordered(found)
+    paired = any(one["lost"] is not None for one in rows)
+    made = {
+        "class": [printable(one["name"]) for one in rows],
+        "n": [f"{one['samples']:,}" for one in rows],
+        "difference": [moved(one) for one in rows],
+        "": [verdict(one) for one in rows],
+        "p (Holm)": [chances(one["p_holm"]) for one in rows],
+        "first": [percent(one["first"]) for one in rows],
+        "last": [percent(one["last"]) for one in rows],
+        **({"lost, gained": [_counts(one) for one in rows]} if paired else {}),
+        "detectable": [percent(one["detectable"]) for one in rows],
+        "p": [chances(one["p"]) for one in rows],
+    }
+    return Grid(title, made, ("class", ""))
+
+
+def _counts(one: ClassChange) -> str:
+    return NONE if one["lost"] is None or one["gained"] is None else f"{one['lost']:,}, {one['gained']:,}"
+
+
+def whole_grid(compared: Compared) -> Grid:
+    """The figures of all classes together, under each condition."""
+    lines: list[list[str]] = []
+    for scope, found in compared["conditions"].items():
+        for name, change in (("all images", found["overall"]), ("mean of classes", found["balanced"])):
+            lines.append([scope, name, *_ends(change), moved(change), ""])
+        worst = found["worst_class"]
+        names = [printable(name) if name is not None else NONE for name in (worst["first_class"], worst["last_class"])]
+        lines.append([scope, "worst class", *_ends(worst), moved(worst), " to ".join(dict.fromkeys(names))])
+    headings = ("condition", "figure", "first", "last", "difference", "which")
+    made = {heading: [line[at] for line in lines] for at, heading in enumerate(headings)}
+    return Grid(
+        f"{printable(compared['first'])} to {printable(compared['last'])}", made, ("condition", "figure", "which")
+    )
+
+
+def _ends(change: Change) -> tuple[str, str]:
+    return percent(change["first"]), percent(change["last"])
+
+
+def remarks(compared: Compared) -> list[str]:
+    """What belongs beside a comparison: bias of the worst class, rho, remarks."""
+    found = []
+    for scope, each in compared["conditions"].items():
+        found.append(
+            f"{scope}: worst class with both minima freed from their bias {points(each['worst_class']['corrected'])} "
+            f"points; rho {rank(each['rho'])}; {_changed(each)}."
+        )
+    return found + [printable(f"They differ in {line}.") for line in compared["remarks"]]
+
+
+def _changed(found: Condition) -> str:
+    said = [verdict(one) for one in found["classes"]]
+    return f"{said.count('better')} classes better, {said.count('worse')} worse, {said.count('')} not resolved"
+
+
+def warnings(summary: ComparisonSummary) -> list[str]:
+    """The failed checks of the runs."""
+    return [
+        printable(f"{run['folder']} failed its check {check}")
+        for side in summary["sides"]
+        for run in side["runs"]
+        for check in run["failed_checks"]
+    ]
+
+
+def evidence(result: GateResult) -> str:
+    """What a gate rests on, in its own unit: value [95 % interval], and both one-sided limits."""
+    measure = result["measure"]
+    form = "{:+.4f}" if result["against"] is not None else "{:.4f}"
+    value, low, high, lower, upper = (
+        NONE if each is None else form.format(each)
+        for each in (measure["value"], measure["low"], measure["high"], measure["lower"], measure["upper"])
+    )
+    return f"{value} [{low}, {high}], low {lower}, high {upper}"
+
+
+def gate_grid(results: Sequence[GateResult]) -> Grid:
+    """A line per gate."""
+    made = {
+        "gate": ["PASS" if result["passed"] else "FAIL" for result in results],
+        "clause": [printable(result["clause"]) for result in results],
+        "evidence": [evidence(result) for result in results],
+        "of": [_about(result) for result in results],
+    }
+    return Grid("Gates", made, ("gate", "clause", "evidence", "of"))
+
+
+def _about(result: GateResult) -> str:
+    run = printable(result["run"])
+    return run if result["against"] is None else f"{printable(result['against'])} to {run}"
+
+
+def failed(summary: ComparisonSummary) -> list[str]:
+    """The gates that failed, each with its evidence, as one line."""
+    return [
+        printable(f"gate failed: {result['clause']} ({_about(result)}): {evidence(result)}")
+        for result in summary["gates"]
+        if not result["passed"]
+    ]
+
+
+def comparison_terminal(summary: ComparisonSummary, width: int = 80) -> RenderableType:
+    """Gates, then for each comparison the figures of all classes, and the classes under its first condition.
+
+    Columns that do not fit into `width` are left out from the right.
+    """
+    parts: list[RenderableType] = []
+    for passed, clause, shown, about in gate_grid(summary["gates"]).lines:
+        style = "green" if passed == "PASS" else "bold red"
+        parts += [Text(f"{passed} {clause}", style=style), Text(f"     {about}: {shown}")]
+    parts += [Text()] if summary["gates"] else []
+    for compared in summary["comparisons"]:
+        grid = whole_grid(compared)
+        parts += [Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=5, left=grid.left), Text()]
+        scope, found = next(iter(compared["conditions"].items()))
+        parts += [*_classes(class_grid(found, scope), found, width), Text()]
+        parts += [Text(line) for line in remarks(compared)]
+    parts += [Text(f"FAIL {line}", style="bold red") for line in warnings(summary)]
+    if summary["comparisons"]:
+        parts.append(Text(COVERED, style="dim"))
+    return Group(*parts)
+
+
+def _classes(grid: Grid, found: Condition, width: int) -> list[RenderableType]:
+    """The table of classes; of many classes those that lost and those that gained most."""
+    total = len(found["classes"])
+    kept = range(total) if total <= MANY else [*range(SHOWN // 2), *range(total - SHOWN // 2, total)]
+    made = {heading: [values[at] for at in kept] for heading, values in grid.columns.items()}
+    table = fitted(made, {}, width, wanted=3, left=grid.left)
+    for at, line in enumerate(table.rows):
+        line.style = {"better": "green", "worse": "bold red"}.get(made[""][at])
+    more = [Text(f"... and {total - len(kept):,} classes between.")] if len(kept) < total else []
+    return [Text(f"{grid.title}, class by class:"), table, *more]
