@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from weakspot.addresses import slug
 from weakspot.auditing import Unit
 from weakspot.errors import InputError
 from weakspot.outcomes import Outcomes
+from weakspot.report.behind import CORRUPTED, ROBUST, Behind, behind, class_number
 from weakspot.report.html import write_html
 from weakspot.report.latex import to_latex
 from weakspot.report.markdown import to_markdown
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
-from weakspot.report.summary import summarise
+from weakspot.report.summary import CLEAN, summarise
 from weakspot.report.values import to_csv
 from weakspot.store import read_json, read_units, write_atomically, write_json
 
@@ -105,6 +107,35 @@ class Run:
                 text = make(self.summary)
                 write_atomically(Path(path), lambda aside, text=text: aside.write_text(text))  # type: ignore[misc]
         return page
+
+    def show(
+        self, source: str, predicted: str, *, threat: str | None = None, out: str | Path | None = None
+    ) -> tuple[Behind, Path]:
+        """Write the stored images behind a cell of the confusion as PNG files with a table of their margins.
+
+        Args:
+            source: The true class, by name or number.
+            predicted: The class that its images are seen as.
+            threat: An address of this run, "robust" or "corrupted"; by default what the run is judged by.
+            out: The folder for the files; by default one for each cell in the run's folder `shown`.
+
+        Returns:
+            What the cell holds and what of it is stored, and the folder.
+
+        Raises:
+            InputError: no such class or threat, or the two classes are the same.
+
+        """
+        names = self.manifest["data"]["classes"]
+        cell = class_number(names, source), class_number(names, predicted)
+        if cell[0] == cell[1]:
+            raise InputError(f"images of {source} that are seen as {source} are not stored; give two classes")
+        kinds = {each["kind"] for each in self.manifest["threats"]}
+        judged_by = ROBUST if "adversarial" in kinds else CORRUPTED if "corruption" in kinds else CLEAN
+        chosen = threat or judged_by
+        place = f"{slug(chosen)}-{slug(names[cell[0]])}-{cell[0]}-as-{slug(names[cell[1]])}-{cell[1]}"
+        folder = Path(out) if out is not None else self.folder / "shown" / place
+        return behind(self.manifest, self.rows, self.found_images(), cell, chosen, folder, self.missing), folder
 
     def found_images(self) -> Iterator[dict[str, Any]]:
         """The stored images that a threat got wrong, one record each: threat, sample, label, prediction, images."""

@@ -62,6 +62,11 @@ VERBS = {
             "weakspot compare runs/only --gate 'class(cat).robust >= 0.3'",
         ),
     ),
+    "show": Verb(
+        "Write the images behind a cell of the confusion: clean, what was added, attacked.",
+        "RUN --class NAME --predicted NAME [OPTIONS]",
+        ("weakspot show runs/NAME --class cat --predicted dog",),
+    ),
     "doctor": Verb(
         "Check whether a model and data can be audited and the result believed.",
         "[MODEL] [OPTIONS]",

@@ -16,7 +16,19 @@ from weakspot.report.comparison_tables import (
     warnings,
     whole_grid,
 )
-from weakspot.report.figures import CLEAN, FEW, LINE, OTHERS, ROBUST, WEAKEST, Figure, axis, class_axis, layout, literal
+from weakspot.report.figures import (
+    CLEAN,
+    FEW,
+    MUTED,
+    OTHERS,
+    ROBUST,
+    WEAKEST,
+    Figure,
+    axis,
+    class_axis,
+    layout,
+    literal,
+)
 from weakspot.report.page import render
 from weakspot.report.words import points
 from weakspot.store import write_atomically
@@ -68,7 +80,7 @@ def change_figure(found: Condition) -> Figure:
     made["xaxis"] = axis("difference in percentage points", grid=True)
     made["yaxis"] = class_axis([one["name"] for one in shown])
     made["shapes"] = [{"type": "line", "xref": "x", "yref": "paper", "x0": 0, "x1": 0, "y0": 0, "y1": 1,
-                       "line": {"color": LINE, "width": 2}}]  # fmt: skip
+                       "line": {"color": MUTED, "width": 1.5, "dash": "dot"}}]  # fmt: skip
     return {"data": [trace for trace in traces if trace["x"]], "layout": made}
 
 

@@ -48,7 +48,7 @@ def summarise(
         address: cell(_one_per_sample(by_threat[address], address), clean, kind, names, seed)
         for address, kind in kinds.items()
     }
-    worst = {radius: _robust_rows(manifest, by_threat, radius, missing) for radius in _radii(manifest)}
+    worst = {radius: robust_rows(manifest, by_threat, radius, missing) for radius in _radii(manifest)}
     robust = {radius: cell(each, clean, ADVERSARIAL, names, seed) for radius, each in worst.items()}
     first, first_rows = next(iter(robust.values()), None), next(iter(worst.values()), None)
     corruption = corrupted({a: by_threat[a] for a, kind in kinds.items() if kind == "corruption"}, clean, names, seed)
@@ -100,7 +100,7 @@ def _attacks(manifest: Mapping[str, Any], radius: str) -> list[str]:
     ]
 
 
-def _robust_rows(
+def robust_rows(
     manifest: Mapping[str, Any], rows: Mapping[str, Outcomes], radius: str, missing: Sequence[str]
 ) -> Outcomes:
     """The worst case over clean and the attacks of `radius`, of the samples that no missing unit may still break."""

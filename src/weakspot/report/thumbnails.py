@@ -93,19 +93,17 @@ def _keep(kept: dict[int, Mapping[str, Any]], record: Mapping[str, Any]) -> None
 
 
 def _changed(record: Mapping[str, Any]) -> bool:
-    return bool(np.any(_unit(record["clean"]) != _unit(record["attacked"])))
+    return bool(np.any(unit(record["clean"]) != unit(record["attacked"])))
 
 
-def _unit(image: np.ndarray) -> np.ndarray:
+def unit(image: np.ndarray) -> np.ndarray:
     """float32 in [0, 1], whether bytes or floats were stored; NaN is shown as black."""
     return np.nan_to_num(image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1))
 
 
 def _thumbnail(record: Mapping[str, Any], source: str, target: str) -> Thumbnail:
-    clean, attacked = _unit(record["clean"]), _unit(record["attacked"])
-    added = attacked - clean
-    most = float(np.abs(added).max(initial=0.0))
-    factor = max([f for f in FACTORS if f * most <= BRIGHTEST], default=1) if most > 0 else 0
+    clean, attacked = unit(record["clean"]), unit(record["attacked"])
+    added, factor = magnified(clean, attacked)
     return Thumbnail(
         source=source,
         target=target,
@@ -113,18 +111,31 @@ def _thumbnail(record: Mapping[str, Any], source: str, target: str) -> Thumbnail
         threat=str(record["threat"]),
         margin=float(record["margin"]),
         clean=picture(clean),
-        added=picture(0.5 + factor * added),
+        added=picture(added),
         attacked=picture(attacked),
         factor=factor,
     )
 
 
-def picture(image: np.ndarray) -> str:
-    """An image of shape (C, H, W) in [0, 1] as the address of an inline PNG; unless C is 3 it is grey, their mean."""
+def magnified(clean: np.ndarray, attacked: np.ndarray) -> tuple[np.ndarray, int]:
+    """What was added, magnified around middle grey, and by how much; factor 0 where nothing was added."""
+    added = attacked - clean
+    most = float(np.abs(added).max(initial=0.0))
+    factor = max([f for f in FACTORS if f * most <= BRIGHTEST], default=1) if most > 0 else 0
+    return 0.5 + factor * added, factor
+
+
+def drawn(image: np.ndarray) -> Image.Image:
+    """An image of shape (C, H, W) in [0, 1], rounded to 8 bits; unless C is 3 it is grey, the mean of the channels."""
     pixels = np.round(255 * np.clip(image if len(image) == 3 else image.mean(axis=0, keepdims=True), 0, 1))
-    drawn = Image.fromarray(pixels.astype(np.uint8).transpose(1, 2, 0).squeeze(axis=2) if len(pixels) == 1
+    return Image.fromarray(pixels.astype(np.uint8).transpose(1, 2, 0).squeeze(axis=2) if len(pixels) == 1
                             else pixels.astype(np.uint8).transpose(1, 2, 0))  # fmt: skip
-    drawn.thumbnail((LARGEST, LARGEST))
+
+
+def picture(image: np.ndarray) -> str:
+    """An image of shape (C, H, W) in [0, 1] as the address of a small inline PNG."""
+    small = drawn(image)
+    small.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
-    drawn.save(file, "PNG", optimize=True)
+    small.save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
