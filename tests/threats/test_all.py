@@ -158,6 +158,14 @@ def test_no_attack_beats_the_linear_bound(radius, seed):
         assert (reached >= 1 - 1e-6).all()
 
 
+@pytest.mark.parametrize("cut", [lambda x: x.detach(), lambda x: torch.zeros_like(x)])
+def test_a_model_without_a_gradient_is_attacked_without_one(threat, cut):
+    model, images, labels, sample = block(samples=6)
+    model.requires_grad_(False)
+    attacked = threat(lambda x: model(cut(x)), images, labels, sample, 0)
+    assert (distance(attacked - images, threat.radius.norm) <= tolerance(float(threat.radius))).all()
+
+
 def test_restarts_never_help_the_model():
     model, images, labels, sample = block()
     one = parse_threat("pgd(steps=3)@linf:0.03")(model, images, labels, sample, 0)

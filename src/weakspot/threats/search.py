@@ -87,13 +87,18 @@ class Search:
             return self.oracle(x, rows)
 
     def look(self, x: Images, rows: Rows, loss: Loss) -> tuple[PerSample, Images, Logits]:
-        """The loss of `x`, its gradient and the logits, without judging it. Gradients that are not finite become 0."""
+        """The loss of `x`, its gradient and the logits, without judging it.
+
+        Gradients that are not finite become 0, and so does the gradient of a model that has none (a detached or
+        rounded input): attacks without gradients and the doubts must notice that, and the audit must get so far.
+        """
         x = x.detach().requires_grad_()
         with torch.enable_grad():
             logits = self.oracle(x, rows)
             values = loss(logits, self.labels[rows])
-            (gradient,) = torch.autograd.grad(values.sum(), x)
-        return values.detach(), finite_or_zero(gradient), logits.detach()
+            found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
+        gradient = torch.zeros_like(x) if found is None else found
+        return values.detach(), finite_or_zero(gradient.detach()), logits.detach()
 
     def logits(self, x: Images, rows: Rows) -> Logits:
         """Evaluate and judge `x` without a graph."""
