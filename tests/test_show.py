@@ -170,3 +170,12 @@ def test_every_option_of_the_command_is_described():
 
     for name in ("run", "class_", "predicted", "threat", "out", "output"):
         assert f"    {name}\n        " in (show.__doc__ or "")
+
+
+def test_without_attacks_a_run_is_judged_by_its_corruptions(tmp_path):
+    run = weakspot.audit(planted.HONEST["linear"](), planted.digits(), threats=("fog@5",), limit=60, out=tmp_path / "r")
+    assert run.worst == run.summary["corrupted"]["worst_class"]
+    assert run.classes == run.summary["corrupted"]["classes"]
+    ranked, _ = cells(run, "fog@5")
+    found, _ = run.show(*map(str, ranked[0][0]))
+    assert (found.threat, found.rows) == ("corrupted", len(ranked[0][1]))

@@ -20,6 +20,7 @@ from weakspot.report.markdown import to_markdown
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.summary import CLEAN, summarise
 from weakspot.report.values import to_csv
+from weakspot.report.words import headline
 from weakspot.store import read_json, read_units, write_atomically, write_json
 
 
@@ -77,18 +78,26 @@ class Run:
 
     @property
     def classes(self) -> list[ClassEntry]:
-        """One entry per class under the worst case over all attacks; without attacks, on clean images."""
-        return self.robust["classes"]
+        """One entry per class under what the run is judged by, as in the report.
+
+        That is the worst case over all attacks; without attacks the mean over corruptions; without either clean images.
+        """
+        return self._judged_by["classes"]
 
     @property
     def worst(self) -> WorstClass | None:
         """The weakest class of `classes`: its name, accuracy and interval."""
-        return self.robust["worst_class"]
+        return self._judged_by["worst_class"]
 
     @property
     def robust(self) -> Cell:
         """Accuracy under the worst case over all attacks of the first radius; without attacks, on clean images."""
         return self.summary["robust"] or self.summary["threats"]["clean"]
+
+    @property
+    def _judged_by(self) -> Cell:
+        _, cell = headline(self.summary)
+        return self.summary["threats"]["clean"] if cell is None else cell
 
     def report(
         self,
