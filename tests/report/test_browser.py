@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import synthetic_runs as runs
 
+from weakspot import compare
 from weakspot.report.html import offered, write_html
 from weakspot.report.summary import summarise
 
@@ -245,4 +246,23 @@ def test_it_prints(browser, report):
     made = visit.page.pdf()
     assert made.startswith(b"%PDF")
     assert len(made) > 20_000
+    visit.context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_comparison_opens_as_quietly(browser, tmp_path, width):
+    plans = [runs.manifest(runs.HOSTILE, runs.QUICK[:1], 280, ["fog@1", "fog@5"]) for _ in range(2)]
+    plans[1]["model"]["digest"] = "0" * 64
+    folders = [
+        runs.write(tmp_path / str(n), plan, runs.rows(plan, strength=0.36 - 0.1 * n)) for n, plan in enumerate(plans)
+    ]
+    page = compare(*folders, gates=["robust >= 0.9"]).report(tmp_path / "change.html")
+    visit = Visit(browser, page, viewport={"width": width, "height": 800}, color_scheme="dark")
+    for figure in ("change-0-0", "change-0-1", "change-0-2"):
+        visit.draw(figure)
+    assert "Gate failed" in visit.page.locator("[role=alert]").inner_text()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert "owned" not in visit.page.title()
+    assert visit.requests == [visit.address]
+    assert visit.complaints == []
     visit.context.close()
