@@ -42,9 +42,27 @@ def test_round_trip(tmp_path):
 
 
 def test_same_rows_same_bytes(tmp_path):
-    for name in "ab":
-        write_unit(tmp_path / name, rows())
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    for folder in "ab":
+        write_unit(tmp_path / folder / "u.parquet", rows())
+    assert (tmp_path / "a" / "u.parquet").read_bytes() == (tmp_path / "b" / "u.parquet").read_bytes()
+
+
+def test_another_unit_in_the_place_of_one_is_damage(tmp_path):
+    for name in ("00000-aa", "00000-bb"):
+        write_unit(tmp_path / f"{name}.parquet", rows())
+    (tmp_path / "00000-aa.parquet").write_bytes((tmp_path / "00000-bb.parquet").read_bytes())
+    assert unit_damage(tmp_path / "00000-bb.parquet", 37) is None
+    assert "written as another unit" in str(unit_damage(tmp_path / "00000-aa.parquet", 37))
+
+
+def test_what_a_killed_process_left_is_tidied_and_a_living_ones_is_not(tmp_path):
+    script = "import os, pathlib, sys; pathlib.Path(sys.argv[1], f'.a.json.{os.getpid()}.tmp').write_text('half')"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    living = tmp_path / f".a.json.{os.getppid()}.tmp"
+    living.write_text("being written")
+    assert len(list(tmp_path.glob(".a.json.*.tmp"))) == 2
+    write_json(tmp_path / "a.json", {})
+    assert list(tmp_path.glob(".a.json.*.tmp")) == [living]
 
 
 def test_no_units_are_no_rows():
@@ -53,13 +71,14 @@ def test_no_units_are_no_rows():
 
 def test_every_flipped_byte_is_noticed_or_harmless(tmp_path):
     """A flipped byte either is reported, or leaves all values as they were (it hit a byte that nobody reads)."""
-    write_unit(tmp_path / "whole", rows())
-    content = (tmp_path / "whole").read_bytes()
+    path = tmp_path / "unit.parquet"
+    write_unit(path, rows())
+    content = path.read_bytes()
     noticed = 0
     for at in range(4, len(content), 97):
-        (tmp_path / "bad").write_bytes(content[:at] + bytes([content[at] ^ 0x41]) + content[at + 1 :])
-        if unit_damage(tmp_path / "bad", 37) is None:
-            assert read_units([tmp_path / "bad"]).digest() == rows().digest()
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x41]) + content[at + 1 :])
+        if unit_damage(path, 37) is None:
+            assert read_units([path]).digest() == rows().digest()
         else:
             noticed += 1
     assert noticed > 5

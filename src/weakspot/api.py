@@ -117,7 +117,7 @@ def carry_out(
     for line in auditing.open_run(prepared.folder, prepared.manifest):
         remark(line)
     text = to_yaml(prepared.config)
-    write_atomically(prepared.folder / "config.yaml", lambda aside: aside.write_text(text))
+    write_atomically(prepared.folder / "config.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
     todo, lines = auditing.pending(prepared.folder, prepared.units, prepared.part)
     for line in lines:
         remark(line)

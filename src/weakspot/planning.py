@@ -125,7 +125,7 @@ def default_data(model: Any) -> str:
     folder = Path(model) if isinstance(model, str | Path) else None
     if folder is None or not (folder / "model.json").is_file() or not (folder / "config.yaml").is_file():
         return DEFAULT_DATA
-    return str(yaml.safe_load((folder / "config.yaml").read_text()).get("data", DEFAULT_DATA))
+    return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")).get("data", DEFAULT_DATA))
 
 
 def _parameters(module: Classifier) -> int | None:

@@ -114,7 +114,7 @@ class Run:
         for path, make in ((latex, to_latex), (csv, to_csv), (markdown, to_markdown)):
             if path is not None:
                 text = make(self.summary)
-                write_atomically(Path(path), lambda aside, text=text: aside.write_text(text))  # type: ignore[misc]
+                write_atomically(Path(path), lambda aside, text=text: aside.write_text(text, encoding="utf-8"))  # type: ignore[misc]
         return page
 
     def show(
@@ -167,7 +167,7 @@ class Run:
         """Evaluations from the rows; seconds from the log, the last entry of each unit."""
         seconds: dict[str, float] = {}
         log = self.folder / "run.log"
-        for line in log.read_text().splitlines() if log.exists() else []:
+        for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
             try:
                 entry = json.loads(line)
             except ValueError:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with aside.open("rb") as made:
             os.fsync(made.fileno())
         aside.replace(path)
+        _tidy_after_the_dead(path)
     except (OSError, duckdb.IOException) as error:
         _tidy(aside)
         raise _setup_error(path, error) from error
@@ -45,6 +47,24 @@ def _tidy(path: Path) -> None:
         return  # the first error is the one to tell
 
 
+def _tidy_after_the_dead(path: Path) -> None:
+    """Remove what processes that no longer live left of the same file when they were killed."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and not _lives(int(process)):
+            _tidy(left)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
 def _setup_error(path: Path, error: Exception) -> SetupError:
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     if full:
@@ -55,7 +75,7 @@ def _setup_error(path: Path, error: Exception) -> SetupError:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, atomically; NaN is refused, undefined values must be None."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda aside: aside.write_text(text))
+    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> Any:
@@ -66,7 +86,7 @@ def read_json(path: Path) -> Any:
 
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"expected a run folder with {path.name}, found none in {path.parent}") from None
     except ValueError as error:
@@ -74,7 +94,11 @@ def read_json(path: Path) -> Any:
 
 
 def write_unit(path: Path, rows: Outcomes) -> None:
-    """Write one unit's rows as Parquet, atomically."""
+    """Write one unit's rows as Parquet, atomically.
+
+    The file says under which name it was written, which stands for all that determines it (`plan_units`): a copy of
+    another unit in its place is noticed.
+    """
     columns = {name: _storable(values) for name, values in rows.columns().items()}
     select = ", ".join(f"CAST({name} AS {_SQL[kind]}) AS {name}" for name, kind in COLUMNS.items())
 
@@ -82,9 +106,10 @@ def write_unit(path: Path, rows: Outcomes) -> None:
         with duckdb.connect(config={"threads": 1}) as database:
             database.register("rows", columns)
             database.execute(
-                f"COPY (SELECT {select} FROM rows) TO '{_quoted(aside)}' "
+                f"COPY (SELECT {select} FROM rows) TO '{_escaped(aside)}' "
                 "(FORMAT parquet, COMPRESSION zstd, KV_METADATA "
-                f"{{weakspot_schema: '{SCHEMA}', weakspot_digest: '{rows.digest()}'}})"
+                f"{{weakspot_schema: '{SCHEMA}', weakspot_unit: '{_escaped(path.stem)}', "
+                f"weakspot_digest: '{rows.digest()}'}})"
             )
 
     write_atomically(path, write)
@@ -94,8 +119,8 @@ def _storable(values: np.ndarray) -> np.ndarray:
     return values.astype(str) if values.dtype == object else values
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _escaped(name: str | Path) -> str:
+    return str(name).replace("'", "''")
 
 
 def unit_damage(path: Path, samples: int) -> str | None:
@@ -106,11 +131,14 @@ def unit_damage(path: Path, samples: int) -> str | None:
     try:
         found = read_units([path])
         with duckdb.connect() as database:
-            written = _metadata(database, f"'{_quoted(path)}'", "weakspot_digest")
+            written = _metadata(database, f"'{_escaped(path)}'", "weakspot_digest")
+            unit = _metadata(database, f"'{_escaped(path)}'", "weakspot_unit")
     except (InputError, duckdb.Error) as error:
         return str(error).splitlines()[0]
     if len(np.unique(found.sample)) != samples:
         return f"{path} holds {len(np.unique(found.sample))} samples instead of {samples}"
+    if unit != [path.stem]:
+        return f"{path} was written as another unit"
     if written != [found.digest()]:
         return f"{path} does not hold what was written to it"
     return None
@@ -119,8 +147,8 @@ def unit_damage(path: Path, samples: int) -> str | None:
 def _metadata(database: duckdb.DuckDBPyConnection, files: str, key: str) -> list[str]:
     """The distinct values of one metadata key over quoted, comma-separated Parquet files."""
     query = (
-        f"SELECT DISTINCT CAST(value AS VARCHAR) FROM parquet_kv_metadata([{files}]) "
-        f"WHERE CAST(key AS VARCHAR) = '{key}'"
+        f"SELECT DISTINCT decode(value) FROM parquet_kv_metadata([{files}]) "
+        f"WHERE decode(key) = '{key}'"
     )
     return [value for (value,) in database.execute(query).fetchall()]
 
@@ -134,7 +162,7 @@ def read_units(paths: Sequence[Path]) -> Outcomes:
     """
     if not paths:
         return Outcomes.build(sample=np.zeros(0, dtype=np.int64))
-    files = ", ".join(f"'{_quoted(path)}'" for path in paths)
+    files = ", ".join(f"'{_escaped(path)}'" for path in paths)
     try:
         with duckdb.connect() as database:
             schemas = _metadata(database, files, "weakspot_schema")

@@ -67,7 +67,7 @@ def read_options(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"--config {path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"

@@ -112,7 +112,11 @@ def _at(address: str, split: str, offline: bool) -> Data:
 
 def _made(address: str, split: str) -> Data:
     """What the user's own function gives."""
-    made = _object(make(address, split), address)
+    try:
+        made = _object(make(address, split), address)
+    except InputError as error:
+        said = str(error)
+        raise error if said.startswith(address) else InputError(f"{address}: {said}") from None
     return replace(made, name=address) if isinstance(made, ArrayData | DatasetData) else made
 
 

@@ -116,7 +116,7 @@ def behind(
     names = manifest["data"]["classes"]
     found = [kept[key] for key in sorted(kept)]
     if found:
-        write_atomically(folder / "margins.csv", lambda aside: aside.write_text(margins(found)))
+        write_atomically(folder / "margins.csv", lambda aside: aside.write_text(margins(found), encoding="utf-8"))
     return Behind(
         source=names[cell[0]],
         predicted=names[cell[1]],

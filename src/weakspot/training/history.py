@@ -17,7 +17,7 @@ seconds, and from validation: samples, clean, robust (counts per class; robust m
 def read_history(folder: Path, epochs: int) -> list[Row]:
     """The rows of the first `epochs` epochs; later ones belong to an epoch that was interrupted."""
     path = folder / NAME
-    rows = [loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    rows = [loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     return [row for row in rows if row["epoch"] <= epochs]
 
 
