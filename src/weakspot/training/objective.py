@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,28 @@ from torch import Tensor, nn
 
 from weakspot.addresses import Norm, Radius
 from weakspot.contracts import Images, Labels, Logits, PerSample
+from weakspot.maths.losses import cross_entropy
 from weakspot.models.heads import Head
+from weakspot.rng import uniform
 
 PerClass = Float[Tensor, " classes"]
+Knob = Literal["radius", "natural", "robust", "beta", "target"]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a training step gives: `total` is minimised; the others are detached, for policies and the log."""
+
+    total: Float[Tensor, ""]
+    per_sample: PerSample
+    """Each sample's part of the loss, weights included; `total` is their mean unless a loss is of the whole batch."""
+    logits: Logits
+    """Of the attacked images, as the model is in training; of the clean ones for an objective that attacks nothing."""
+
+    @classmethod
+    def mean(cls, per_sample: PerSample, logits: Logits) -> "Losses":
+        """Losses whose total is the mean over the batch."""
+        return cls(per_sample.mean(), per_sample.detach(), logits.detach())
 
 
 @dataclass(frozen=True)
@@ -23,8 +42,11 @@ class Knobs:
 
     `radius` is the size of the training ball in `norm`, images in [0, 1]. `natural` weighs the loss terms at clean
     images, `robust` those that involve attacked ones. `beta` multiplies an objective's own trade-off, so that 1
-    leaves it as its paper has it. Two more are the loop's own and of no class: `progress`, the share of the run that is
-    done, which curricula follow, and `smoothing`, the share of each label that is spread over all classes.
+    leaves it as its paper has it. Row c of `target` holds the probabilities of the classes that attacks drive images of
+    class c to; that of c itself is the probability of an untargeted attack, and without it all are. `within` gives each
+    sample of a batch a weight once the attacked logits are known. Two more are the loop's own and of no class:
+    `progress`, the share of the run that is done, which curricula follow, and `smoothing`, the share of each label
+    that is spread over all classes.
     """
 
     norm: Norm
@@ -32,6 +54,8 @@ class Knobs:
     natural: PerClass
     robust: PerClass
     beta: PerClass
+    target: Float[Tensor, "classes classes"] | None = None
+    within: Callable[[Logits, Labels], PerSample] | None = None
     progress: float = 0.0
     smoothing: float = 0.0
 
@@ -49,6 +73,23 @@ class Knobs:
         """
         return F.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
 
+    def aimed(
+        self, loss: Callable[[Logits], PerSample], labels: Labels, sample: Labels, seed: int, step: int
+    ) -> Callable[[Logits], PerSample]:
+        """What an attack climbs: `loss`, or towards a drawn target class t the loss -CE(f(x'), t)."""
+        if self.target is None:
+            return loss
+        # In float64, so that a draw below 1 stays below the last sum and no class of probability 0 is drawn.
+        sums = self.target.double()[labels].cumsum(1)
+        drawn = uniform((1,), sample, seed, "target", step).double() * sums[:, -1:]
+        goal = (drawn >= sums).sum(1)
+        return lambda logits: torch.where(goal == labels, loss(logits), -cross_entropy(logits, goal))
+
+    def reduced(self, per_sample: PerSample, logits: Logits, labels: Labels) -> Losses:
+        """The mean over the batch, with the weights that `within` gives."""
+        weights = self.within(logits.detach(), labels) if self.within else None
+        return Losses.mean(per_sample if weights is None else weights.to(per_sample) * per_sample, logits)
+
 
 @dataclass(frozen=True)
 class Attacked:
@@ -56,22 +97,6 @@ class Attacked:
 
     images: Images
     survived: PerSample | None = None
-
-
-@dataclass(frozen=True)
-class Losses:
-    """What a training step gives: `total` is minimised; the others are detached, for policies and the log."""
-
-    total: Float[Tensor, ""]
-    per_sample: PerSample
-    """Each sample's part of the loss, weights included; `total` is their mean unless a loss is of the whole batch."""
-    logits: Logits
-    """Of the attacked images, as the model is in training; of the clean ones for an objective that attacks nothing."""
-
-    @classmethod
-    def mean(cls, per_sample: PerSample, logits: Logits) -> "Losses":
-        """Losses whose total is the mean over the batch."""
-        return cls(per_sample.mean(), per_sample.detach(), logits.detach())
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,8 @@ class Objective(ABC):
     """The last layer that its paper has."""
     smooths: ClassVar[bool] = True
     """Whether its loss has a cross-entropy with the labels, so that label smoothing has a meaning."""
+    carries: ClassVar[frozenset[Knob]] = frozenset()
+    """The knobs that change what it does; a policy that turns others is refused."""
 
     @property
     def base(self) -> "Objective":

@@ -12,7 +12,7 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import spread, start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import attack_mode, gradient_at, moved
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 CURRICULUM = (50 / 120, 90 / 120)
 """Where tau grows by one: after epochs 50 and 90 of 120 in the authors' code (from memory, not checked)."""
@@ -28,6 +28,7 @@ class Fat(Objective):
 
     name: ClassVar[str] = "fat"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust"})
     tau: Annotated[int, Field(ge=0, le=len(CURRICULUM))] = 2
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 0.25
@@ -55,4 +56,4 @@ class Fat(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits, labels)

@@ -10,7 +10,7 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import ascend, attack_mode
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -23,6 +23,7 @@ class FgsmRs(Objective):
 
     name: ClassVar[str] = "fgsm-rs"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust"})
     step: Annotated[float, Field(gt=0)] = 1.25
 
     def attack(
@@ -47,4 +48,4 @@ class FgsmRs(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits, labels)

@@ -10,7 +10,7 @@ from weakspot.config import settings
 from weakspot.contracts import Images, Labels
 from weakspot.maths.losses import cross_entropy, finite_or_zero
 from weakspot.training.inner import attack_mode, gradient_at, moved
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective, Step
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective, Step
 
 
 @settings
@@ -24,6 +24,7 @@ class Free(Objective):
 
     name: ClassVar[str] = "free"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust"})
     replays: Annotated[int, Field(ge=1)] = 8
 
     def attack(
@@ -38,7 +39,7 @@ class Free(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits, labels)
 
     def update(self, now: Step) -> Losses:
         """`replays` updates of weights and perturbation; the last one's losses."""

@@ -11,7 +11,7 @@ from weakspot.contracts import Images, Labels, PerSample
 from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import attack_mode, gradient_at, moved
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -25,6 +25,7 @@ class Gairat(Objective):
 
     name: ClassVar[str] = "gairat"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust"})
     lam: float = -1.0
     burn_in: Annotated[float, Field(ge=0, le=1)] = 0.5
     steps: Annotated[int, Field(ge=1)] = 10
@@ -54,6 +55,5 @@ class Gairat(Objective):
         assert attacked.survived is not None, "this attack counts"
         logits = model(attacked.images)
         losses = knobs.robust[labels] * knobs.cross_entropy(logits, labels)
-        return Losses.mean(
-            losses if knobs.progress < self.burn_in else self.weights(attacked.survived) * losses, logits
-        )
+        weighted = losses if knobs.progress < self.burn_in else self.weights(attacked.survived) * losses
+        return knobs.reduced(weighted, logits, labels)

@@ -8,7 +8,7 @@ from torch import nn
 
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -21,6 +21,7 @@ class GradReg(Objective):
 
     name: ClassVar[str] = "grad-reg"
     adversarial: ClassVar[bool] = False
+    carries: ClassVar[frozenset[Knob]] = frozenset({"beta", "natural"})
     strength: Annotated[float, Field(ge=0)] = 1.0
 
     def attack(
@@ -36,4 +37,4 @@ class GradReg(Objective):
         entropy = knobs.cross_entropy(logits, labels)
         (gradient,) = torch.autograd.grad(entropy.sum(), at, create_graph=True)
         penalty = self.strength * knobs.beta[labels] * gradient.flatten(1).square().sum(1)
-        return Losses.mean(knobs.natural[labels] * (entropy + penalty), logits)
+        return knobs.reduced(knobs.natural[labels] * (entropy + penalty), logits, labels)

@@ -11,7 +11,7 @@ from weakspot.config import settings
 from weakspot.contracts import Images, Labels, Logits, PerSample
 from weakspot.maths.losses import cross_entropy, kl
 from weakspot.training.inner import ascend, attack_mode, near_start
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 def boosted(logits: Logits, labels: Labels) -> PerSample:
@@ -36,6 +36,7 @@ class Mart(Objective):
 
     name: ClassVar[str] = "mart"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust", "beta", "target"})
     smooths: ClassVar[bool] = False
     beta: Annotated[float, Field(ge=0)] = 5.0
     steps: Annotated[int, Field(ge=1)] = 10
@@ -56,7 +57,7 @@ class Mart(Objective):
                 knobs.norm,
                 steps=self.steps,
                 share=self.step,
-                loss=lambda logits: cross_entropy(logits, labels),
+                loss=knobs.aimed(lambda logits: cross_entropy(logits, labels), labels, sample, seed, step),
             )
         return Attacked(found)
 
@@ -65,4 +66,4 @@ class Mart(Objective):
         clean, logits = model(images), model(attacked.images)
         doubt = 1 - clean.softmax(1).gather(1, labels[:, None])[:, 0]
         consistency = self.beta * knobs.beta[labels] * kl(clean, logits) * doubt
-        return Losses.mean(knobs.robust[labels] * (boosted(logits, labels) + consistency), logits)
+        return knobs.reduced(knobs.robust[labels] * (boosted(logits, labels) + consistency), logits, labels)

@@ -10,7 +10,7 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import spread, start_noise, steepest
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import attack_mode, gradient_at
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -24,6 +24,7 @@ class NFgsm(Objective):
 
     name: ClassVar[str] = "n-fgsm"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust"})
     noise: Annotated[float, Field(ge=0)] = 2.0
     step: Annotated[float, Field(gt=0)] = 1.0
 
@@ -46,4 +47,4 @@ class NFgsm(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits, labels)

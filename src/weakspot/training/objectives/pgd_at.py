@@ -10,7 +10,7 @@ from weakspot.contracts import Images, Labels
 from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import ascend, attack_mode
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -22,6 +22,7 @@ class PgdAt(Objective):
 
     name: ClassVar[str] = "pgd-at"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "robust", "target"})
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 0.25
 
@@ -40,11 +41,11 @@ class PgdAt(Objective):
                 knobs.norm,
                 steps=self.steps,
                 share=self.step,
-                loss=lambda logits: cross_entropy(logits, labels),
+                loss=knobs.aimed(lambda logits: cross_entropy(logits, labels), labels, sample, seed, step),
             )
         return Attacked(found)
 
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy at the attacked images."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.robust[labels] * knobs.cross_entropy(logits, labels), logits, labels)

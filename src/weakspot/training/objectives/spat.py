@@ -24,7 +24,7 @@ from weakspot.contracts import Images, Labels, Logits, PerSample
 from weakspot.maths.losses import cross_entropy
 from weakspot.models.heads import Head
 from weakspot.training.inner import ascend, attack_mode, near_start
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -37,6 +37,7 @@ class Spat(Objective):
 
     name: ClassVar[str] = "spat"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "natural", "robust", "beta", "target"})
     smooths: ClassVar[bool] = False
     head: ClassVar[Head] = "cosine"
     s: Annotated[float, Field(gt=0)] = 8.0
@@ -77,7 +78,7 @@ class Spat(Objective):
                 knobs.norm,
                 steps=self.steps,
                 share=self.step,
-                loss=lambda logits: self.consistency(reference, logits),
+                loss=knobs.aimed(lambda logits: self.consistency(reference, logits), labels, sample, seed, step),
             )
         return Attacked(found)
 
@@ -86,4 +87,4 @@ class Spat(Objective):
         clean, logits = model(images), model(attacked.images)
         natural = knobs.natural[labels] * self.accuracy(clean, labels)
         robust = knobs.robust[labels] * self.beta * knobs.beta[labels] * self.consistency(clean, logits)
-        return Losses.mean(natural + robust, logits)
+        return knobs.reduced(natural + robust, logits, labels)

@@ -6,7 +6,7 @@ from torch import nn
 
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -15,6 +15,7 @@ class Standard(Objective):
 
     name: ClassVar[str] = "standard"
     adversarial: ClassVar[bool] = False
+    carries: ClassVar[frozenset[Knob]] = frozenset({"natural"})
 
     def attack(
         self, model: nn.Module, images: Images, labels: Labels, sample: Labels, seed: int, step: int, knobs: Knobs
@@ -25,4 +26,4 @@ class Standard(Objective):
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The cross-entropy."""
         logits = model(attacked.images)
-        return Losses.mean(knobs.natural[labels] * knobs.cross_entropy(logits, labels), logits)
+        return knobs.reduced(knobs.natural[labels] * knobs.cross_entropy(logits, labels), logits, labels)

@@ -10,7 +10,7 @@ from weakspot.config import settings
 from weakspot.contracts import Images, Labels
 from weakspot.maths.losses import kl
 from weakspot.training.inner import ascend, attack_mode, near_start
-from weakspot.training.objective import Attacked, Knobs, Losses, Objective
+from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
 
 @settings
@@ -23,6 +23,7 @@ class Trades(Objective):
 
     name: ClassVar[str] = "trades"
     adversarial: ClassVar[bool] = True
+    carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "natural", "robust", "beta", "target"})
     beta: Annotated[float, Field(ge=0)] = 6.0
     """The paper's 1/lambda."""
     steps: Annotated[int, Field(ge=1)] = 10
@@ -45,7 +46,7 @@ class Trades(Objective):
                 knobs.norm,
                 steps=self.steps,
                 share=self.step,
-                loss=lambda logits: kl(reference, logits),
+                loss=knobs.aimed(lambda logits: kl(reference, logits), labels, sample, seed, step),
             )
         return Attacked(found)
 
@@ -54,4 +55,4 @@ class Trades(Objective):
         clean, logits = model(images), model(attacked.images)
         natural = knobs.natural[labels] * knobs.cross_entropy(clean, labels)
         robust = knobs.robust[labels] * self.beta * knobs.beta[labels] * kl(clean, logits)
-        return Losses.mean(natural + robust, logits)
+        return knobs.reduced(natural + robust, logits, labels)
