@@ -14,6 +14,7 @@ def train(
     method: str,
     /,
     *,
+    policy: Annotated[str, Shown] = "none",
     data: Annotated[str, Shown] = "fashion-mnist-mini",
     model: Annotated[str, Shown] = "cnn",
     head: Annotated[Literal["auto", "linear", "cosine"], Shown] = "auto",
@@ -30,7 +31,7 @@ def train(
     no_flip: bool = False,
     validation: Annotated[float, Shown] = 0.1,
     validation_steps: Annotated[int, Shown] = 10,
-    select: Annotated[Literal["last", "average", "worst"], Shown] = "average",
+    select: Annotated[Literal["last", "average", "worst", "sum"], Shown] = "average",
     precision: Annotated[Literal["auto", "fp32", "bf16"], Shown] = "auto",
     seed: Annotated[int, Shown] = 0,
     device: Annotated[str, Shown] = "auto",
@@ -48,6 +49,8 @@ def train(
     method
         How to train: standard, n-fgsm, pgd-at, trades, mart, spat, ...; an unknown name lists them all. Options stand
         in brackets, as in "trades(beta=3)".
+    policy
+        How to treat classes unlike, over a method that attacks: cfa, dafa, ...; an unknown name lists them all.
     data
         Images and labels: an address as for `weakspot audit`.
     model
@@ -81,7 +84,7 @@ def train(
     validation_steps
         Steps of the attack on the held-out images.
     select
-        Which epoch to save: the last, or the best on the held-out images by average or by worst class.
+        Which epoch to save: the last, or the best on the held-out images by average, by worst class, or by their sum.
     precision
         Of the forward and backward passes; auto is bf16 on a GPU that computes in it.
     seed
@@ -107,6 +110,7 @@ def train(
         folder = api.train(
             method,
             api.load_data(data, split="train", offline=offline, seed=seed),
+            policy=policy,
             model=model,
             head=head,
             radius=radius,

@@ -24,12 +24,15 @@ class Average:
         for parameter in self.module.parameters():
             parameter.requires_grad_(False)
 
-    @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights of `model` after update number `step` (from 0)."""
+        self.mix(model, decay_at(self.decay, step))
+
+    @torch.no_grad()
+    def mix(self, model: nn.Module, keep: float) -> None:
+        """w_avg <- keep w_avg + (1 - keep) w; with 0 the average becomes a copy to the last bit."""
         mine, theirs = self.module.state_dict(), model.state_dict()
         floats = [name for name, value in mine.items() if value.is_floating_point()]
-        keep = decay_at(self.decay, step)
         torch._foreach_lerp_([mine[n] for n in floats], [theirs[n] for n in floats], 1 - keep)
         for name in mine.keys() - set(floats):
             mine[name].copy_(theirs[name])

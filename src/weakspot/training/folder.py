@@ -1,6 +1,7 @@
 """The folder of a training run: claimed by its configuration, resumed when that is the same, a model when finished.
 
-`config.yaml`, `environment.json`, `history.jsonl`, `checkpoint.safetensors`, `model.safetensors` with `model.json`.
+`config.yaml`, `environment.json`, `policy.json` where classes are treated unlike; `history.jsonl`,
+`checkpoint.safetensors`, `model.safetensors` with `model.json`.
 """
 
 import platform
@@ -18,10 +19,15 @@ from weakspot.errors import InputError, SetupError
 from weakspot.models import ModelSpec, save_model
 from weakspot.models.checkpoints import save, write
 from weakspot.models.zoo.model import ZooModel
+from weakspot.training.objective import Objective
+from weakspot.training.objectives import method_of
 from weakspot.training.options import TrainConfig, differences
+from weakspot.training.policies import address_of, origin
+from weakspot.training.policy import Policy
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
+POLICY = "policy.json"
 
 
 def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
@@ -46,6 +52,13 @@ def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
         raise SetupError(f"cannot make the run folder {folder}: {error.strerror}; choose another out") from error
     write(path, config.to_yaml().encode())
     write(folder / ENVIRONMENT, (dumps(environment(device), indent=2) + "\n").encode())
+
+
+def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:
+    """Note beside a policy whether its paper defines it over this objective ("paper") or we do ("ours")."""
+    if policy.name != "none":
+        note = {"policy": address_of(policy), "method": method_of(objective), "combination": origin(policy, objective)}
+        write(folder / POLICY, (dumps(note, indent=2) + "\n").encode())
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from weakspot.models.checkpoints import write
 NAME = "history.jsonl"
 Row = dict[str, Any]
 """epoch (from 1), lr (at its end), loss and train_accuracy (on the training images, attacked if the method attacks),
-seconds, and from validation: samples, clean, robust (counts per class; robust may be null)."""
+seconds, from validation samples, clean, robust (counts per class; robust may be null), and under a policy knobs (each
+class's radius, natural and robust weight and factor of beta, as the epoch began)."""
 
 
 def read_history(folder: Path, epochs: int) -> list[Row]:

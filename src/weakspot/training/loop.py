@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -21,9 +22,10 @@ from weakspot.training.averaging import Average
 from weakspot.training.checkpoints import NAME, Progress, load_checkpoint, save_checkpoint
 from weakspot.training.folder import export
 from weakspot.training.history import Live, Row, describe, read_history, write_history
-from weakspot.training.objective import Knobs, Losses, Objective, Step
+from weakspot.training.objective import Losses, Objective, Step
 from weakspot.training.options import TrainConfig
-from weakspot.training.pool import Pool, batches
+from weakspot.training.policy import Batch, Epoch, Given, Policy, State
+from weakspot.training.pool import Pool, batches, drawn
 from weakspot.training.schedules import factor
 from weakspot.training.validation import Validation, validate
 
@@ -59,7 +61,10 @@ class Run:
     """Positions that train."""
     held: Int[Tensor, " held"]
     """Positions that validate."""
-    knobs: Knobs
+    policy: Policy
+    given: Given
+    state: State
+    """The policy's."""
     model: nn.Module
     optimizer: torch.optim.Optimizer
     average: Average | None
@@ -67,6 +72,23 @@ class Run:
     def at_precision(self, module: nn.Module) -> nn.Module:
         """The module as it computes at the configured precision."""
         return Mixed(module) if self.config.precision == "bf16" else module
+
+    @property
+    def final(self) -> nn.Module:
+        """What is validated and saved: the average where there is one."""
+        return self.average.module if self.average else self.model
+
+    def validated(self, module: nn.Module) -> Validation:
+        """What the held-out images show of a module."""
+        return validate(
+            self.at_precision(module),
+            self.pool,
+            self.held,
+            len(self.classes),
+            self.config.radius,
+            self.config.validation_steps,
+            self.config.seed,
+        )
 
 
 def fit(run: Run) -> None:
@@ -78,46 +100,53 @@ def fit(run: Run) -> None:
 
     """
     path, live, total = run.folder / NAME, Live(), run.config.epochs
-    progress = load_checkpoint(path, run.model, run.optimizer, run.average) if path.exists() else Progress()
+    progress = Progress()
+    if path.exists():
+        run.state, progress = load_checkpoint(path, run.model, run.optimizer, run.average, run.state)
     rows = read_history(run.folder, progress.epochs)
     if progress.epochs:
         live.line(f"resuming {run.folder} after epoch {progress.epochs}/{total}")
     while progress.epochs < total:
         epoch, start = progress.epochs, time.monotonic()
+        knobs = turned(run, epoch)
         loss, accuracy = train_epoch(run, epoch, live)
-        final = run.average.module if run.average else run.model
-        found = validate(
-            run.at_precision(final),
-            run.pool,
-            run.held,
-            len(run.classes),
-            run.config.radius,
-            run.config.validation_steps,
-            run.config.seed,
-        )
-        row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start)
+        found = conclude(run, epoch)
+        row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start) | knobs
         rows.append(row)
         progress.epochs, score = epoch + 1, found.score(run.config.select)
         if score > progress.best or score == float("-inf"):
             progress.best, progress.best_epoch = score, epoch + 1
-            export(final, run.spec, run.folder)
+            export(run.final, run.spec, run.folder)
         # History and export come first: a kill before the checkpoint repeats the epoch and writes the same again.
         write_history(run.folder, rows)
-        save_checkpoint(path, run.model, run.optimizer, run.average, progress)
+        save_checkpoint(path, run.model, run.optimizer, run.average, run.state, progress)
         live.line(describe(row, total, run.classes))
+
+
+def conclude(run: Run, epoch: int) -> Validation:
+    """Let the policy look at the live weights and rule the average; what comes back is of the final weights."""
+    live = run.validated(run.model) if run.policy.looks else None
+    run.state = run.policy.after_epoch(run.state, run.given, Epoch(epoch, live))
+    if run.average and run.policy.averages:
+        run.average.mix(run.model, run.policy.keep(run.state))
+    return live if live and not run.average else run.validated(run.final)
 
 
 def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
     """One pass over the training samples: the mean loss and the accuracy on the images trained on."""
     parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
-    loss, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=run.kept.device), 0
+    loss, right, count = 0.0, torch.zeros((), dtype=torch.int64, device=run.kept.device), 0
     model = run.at_precision(run.model).train()
     memory: dict[str, Tensor] = {}
     for done, rows in enumerate(parts):
         step = epoch * len(parts) + done
         share = step / (run.config.epochs * len(parts))
         set_rate(run, share)
+        chances = run.policy.draw(run.state, run.given)
+        if chances is not None:
+            rows = drawn(run.kept, run.pool.labels, chances, len(rows), run.config.seed, step)
         images, labels = augmented(run, rows, epoch), run.pool.labels[rows]
+        knobs = run.policy.knobs(run.state, run.given, epoch, labels)
         losses = run.objective.update(
             Step(
                 model=model,
@@ -129,17 +158,19 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
                 sample=rows,
                 seed=run.config.seed,
                 step=step,
-                knobs=replace(run.knobs, progress=share),
+                knobs=replace(knobs, progress=share),
                 memory=memory,
             )
         )
         value = losses.total.item()
-        if run.average:
+        if run.average and not run.policy.averages:
             run.average.update(run.model, step)
-        loss, seen = loss + value * len(rows), seen + len(rows)
+        seen = Batch(epoch, labels, losses.logits, losses.per_sample)
+        run.state = run.policy.after_batch(run.state, run.given, seen)
+        loss, count = loss + value * len(rows), count + len(rows)
         right += (losses.logits.argmax(1) == labels).sum()
-        live.step(epoch + 1, run.config.epochs, done + 1, len(parts), loss / seen)
-    return loss / seen, right.item() / seen
+        live.step(epoch + 1, run.config.epochs, done + 1, len(parts), loss / count)
+    return loss / count, right.item() / count
 
 
 def set_rate(run: Run, progress: float) -> None:
@@ -168,6 +199,15 @@ def row_of(run: Run, epoch: int, loss: float, accuracy: float, found: Validation
         "robust": found.robust,
         "seconds": round(seconds, 2),
     }
+
+
+def turned(run: Run, epoch: int) -> dict[str, Any]:
+    """The knobs of each class as the policy has turned them, for a batch that holds each class once."""
+    if run.policy.name == "none":
+        return {}
+    every = torch.arange(len(run.classes), device=run.kept.device)
+    knobs = run.policy.knobs(run.state, run.given, epoch, every)
+    return {"knobs": {name: getattr(knobs, name).tolist() for name in ("radius", "natural", "robust", "beta")}}
 
 
 def check(run: Run, where: str, images: Images, labels: Labels, rows: Labels, losses: Losses) -> None:

@@ -14,7 +14,7 @@ from weakspot.models.heads import Head
 from weakspot.training.schedules import Schedule
 
 Precision = Literal["fp32", "bf16"]
-Select = Literal["last", "average", "worst"]
+Select = Literal["last", "average", "worst", "sum"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -24,6 +24,8 @@ class TrainConfig:
 
     method: str
     """An objective's address, such as "trades(beta=3)"."""
+    policy: str
+    """A class policy's address, such as "dafa(lam=1.5)"; "none" treats all classes alike."""
     model: str
     """A zoo name, or "object: CLASS" for a module that was handed over."""
     head: Head
@@ -42,7 +44,10 @@ class TrainConfig:
     weight_decay: Annotated[float, Field(ge=0)]
     schedule: Schedule
     average: Share
-    """The decay per step of the weights' moving average, which is validated and saved; 0 averages nothing."""
+    """The decay per step of the weights' moving average, which is validated and saved; 0 averages nothing.
+
+    A policy with an averaging of its own (FAWA) goes by its own decay per epoch instead.
+    """
     smoothing: Annotated[float, Field(ge=0, le=0.5)]
     """The share of each label that is spread over all classes; up to 0.2 is rated useful, above 0.3 harmful."""
     crop: Annotated[float, Field(ge=0, le=0.5)]
@@ -54,7 +59,10 @@ class TrainConfig:
     validation_steps: Annotated[int, Field(ge=1)]
     """Of the PGD that validates."""
     select: Select
-    """The epoch whose weights are saved: the last, or the best by validation accuracy (attacked, given a radius)."""
+    """The epoch whose weights are saved: the last, or the best by validation accuracy (attacked, given a radius).
+
+    That of all classes alike, of the worst one, or the sum of both.
+    """
     precision: Precision
     """Of forward and backward passes; weights and their updates are float32 in any case."""
     seed: int

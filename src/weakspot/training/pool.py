@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import floor
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from weakspot.contracts import Data, Images, Labels
 from weakspot.errors import InputError
-from weakspot.rng import bits
+from weakspot.rng import bits, uniform
 
 CHUNK = 2048
 
@@ -71,3 +71,19 @@ def batches(rows: Labels, size: int, seed: int, epoch: int) -> list[Int[Tensor, 
     """The batches of one epoch: every row at most once; a smaller rest is left out, another one in each epoch."""
     shuffled = order(rows, seed, "order", epoch)
     return [shuffled[start : start + size] for start in range(0, max(1, len(rows) - size + 1), size)]
+
+
+def drawn(
+    rows: Labels, labels: Labels, chances: Float[Tensor, " classes"], size: int, seed: int, step: int
+) -> Int[Tensor, " size"]:
+    """`size` of the `rows` for training step `step`: each draws a class by its chance, then one of its rows.
+
+    A row may come twice. A class without rows is not drawn.
+    """
+    own = labels[rows]
+    grouped, counts = rows[own.argsort(stable=True)], torch.bincount(own, minlength=len(chances))
+    slot = torch.arange(size, device=rows.device)
+    sums = torch.where(counts > 0, chances.double(), 0.0).cumsum(0)
+    which = (uniform((1,), slot, seed, "class", step).double() * sums[-1] >= sums).sum(1)
+    place = (uniform((1,), slot, seed, "member", step)[:, 0].double() * counts[which]).long()
+    return grouped[(counts.cumsum(0) - counts)[which] + place]

@@ -9,6 +9,7 @@ from weakspot.contracts import Data
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.training.objective import Objective
 from weakspot.training.options import Precision
+from weakspot.training.policy import Policy
 
 
 def device_of(device: str) -> torch.device:
@@ -71,6 +72,27 @@ def smoothing_of(objective: Objective, smoothing: float) -> float:
     if smoothing and not objective.base.smooths:
         raise InputError(f"{objective.base.name} has no cross-entropy to smooth, got {smoothing:g}; use smoothing=0")
     return smoothing
+
+
+def check_policy(policy: Policy, objective: Objective, *, epochs: int, validation: float, average: float) -> None:
+    """Refuse a policy that this objective, or this run, cannot carry.
+
+    Raises:
+        InputError: it turns a knob that the objective does not have, or lacks epochs, held-out images or the average.
+
+    """
+    name = policy.name
+    if missing := sorted(policy.needs - objective.base.carries):
+        raise InputError(
+            f"policy {name} turns {', '.join(missing)} class by class, which {objective.base.name} has not; "
+            "use it over pgd-at, trades or mart"
+        )
+    if not policy.acts_at_once and epochs < 2:
+        raise InputError(f"policy {name} learns in one epoch and acts in the next, got epochs={epochs}; use 2 or more")
+    if policy.looks and not validation:
+        raise InputError(f"policy {name} looks at held-out images, got validation=0; use validation=0.1")
+    if policy.averages and not average:
+        raise InputError(f"policy {name} averages the weights, got average=0; use another or {name}(fawa=False)")
 
 
 def check_data(data: Data, *, zoo: bool) -> None:

@@ -14,13 +14,15 @@ from weakspot.errors import SetupError
 from weakspot.models import digest
 from weakspot.models.heads import Head
 from weakspot.training.averaging import Average
-from weakspot.training.folder import claim, spec_of
+from weakspot.training.folder import claim, mark_origin, spec_of
 from weakspot.training.loop import Run, fit
 from weakspot.training.objective import Knobs, Objective
 from weakspot.training.objectives import method_of, objective_of
 from weakspot.training.options import Precision, Select, TrainConfig
+from weakspot.training.policies import address_of, policy_of
+from weakspot.training.policy import Given, Policy
 from weakspot.training.pool import Pool, split
-from weakspot.training.resolve import check_data, device_of, precision_of, radius_of, smoothing_of
+from weakspot.training.resolve import check_data, check_policy, device_of, precision_of, radius_of, smoothing_of
 from weakspot.training.schedules import Schedule
 
 
@@ -36,6 +38,7 @@ def train(
     method: str | Objective,
     data: Data,
     *,
+    policy: str | Policy = "none",
     model: str | nn.Module = "cnn",
     head: Head | Literal["auto"] = "auto",
     radius: str | Radius | None = None,
@@ -70,11 +73,12 @@ def train(
         Interrupted: Ctrl-C; the run can be resumed.
 
     """
-    objective, place = objective_of(method), device_of(device)
+    objective, fair, place = objective_of(method), policy_of(policy), device_of(device)
     zoo = isinstance(model, str)
     check_data(data, zoo=zoo)
     config = TrainConfig(
         method=method_of(objective),
+        policy=address_of(fair),
         model=model if isinstance(model, str) else f"object: {type(model).__qualname__}",
         head=objective.base.head if head == "auto" else head,
         weights="" if isinstance(model, str) else digest(model),
@@ -97,9 +101,11 @@ def train(
         precision=precision_of(precision, place),
         seed=seed,
     )
-    folder = Path(out) if out is not None else Path("runs") / f"{slug(config.method)}-{config.digest()[:12]}"
-    run = prepare(config, objective, data, model, place, folder)
+    check_policy(fair, objective, epochs=epochs, validation=validation, average=average)
+    folder = Path(out) if out is not None else Path("runs") / name_of(config)
+    run = prepare(config, objective, fair, data, model, place, folder)
     claim(folder, config, place)
+    mark_origin(folder, fair, objective)
     try:
         fit(run)
     except KeyboardInterrupt:
@@ -107,8 +113,20 @@ def train(
     return folder
 
 
+def name_of(config: TrainConfig) -> str:
+    """The default folder's name: method, policy, digest."""
+    policy = "" if config.policy == "none" else f"-{slug(config.policy)}"
+    return f"{slug(config.method)}{policy}-{config.digest()[:12]}"
+
+
 def prepare(
-    config: TrainConfig, objective: Objective, data: Data, model: str | nn.Module, device: torch.device, folder: Path
+    config: TrainConfig,
+    objective: Objective,
+    policy: Policy,
+    data: Data,
+    model: str | nn.Module,
+    device: torch.device,
+    folder: Path,
 ) -> Run:
     """Everything the loop needs, on the device, as it is before the first step."""
     accelerator = accelerator_on(device)
@@ -118,6 +136,15 @@ def prepare(
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     module = module.to(device)
     kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
+    given = Given(
+        base=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
+        counts=torch.bincount(data.labels[kept].long(), minlength=len(data.classes)).float().to(device),
+        epochs=config.epochs,
+        draws=config.epochs * config.batch * max(1, len(kept) // config.batch),
+        method=objective.base.name,
+        carries=objective.base.carries,
+        trade_off=float(getattr(objective.base, "beta", 0.0)),
+    )
     return Run(
         config=config,
         objective=objective,
@@ -128,7 +155,9 @@ def prepare(
         pool=Pool.of(data, device),
         kept=kept.to(device),
         held=held.to(device),
-        knobs=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
+        policy=policy,
+        given=given,
+        state=policy.start(given),
         model=module,
         optimizer=torch.optim.SGD(
             module.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, foreach=True

@@ -1,0 +1,45 @@
+"""The catalogue of class policies: one file per paper; none imports another."""
+
+from typing import Literal
+
+from weakspot.addresses import ThreatAddress
+from weakspot.errors import InputError
+from weakspot.registry import find
+from weakspot.training.objective import Objective, options_of
+from weakspot.training.policies.cfa import Cfa
+from weakspot.training.policies.dafa import Dafa
+from weakspot.training.policies.none import Uniform
+from weakspot.training.policy import Policy
+
+POLICIES: dict[str, type] = {kind.name: kind for kind in (Uniform, Cfa, Dafa)}
+GROUP = "weakspot.policies"
+"""The entry point group by which an installed package offers more."""
+
+
+def policy_of(address: str | Policy) -> Policy:
+    """The policy at an address such as `dafa` or `cfa(fawa=False,lambda_1=0.4)`; a policy is returned as it is.
+
+    Raises:
+        InputError: no such policy, or an option that it does not have.
+
+    """
+    if not isinstance(address, str):
+        return address
+    found = ThreatAddress.of(address)
+    if found.place is not None:
+        raise InputError(f"a policy has no place, got {address!r}; write options in brackets, as in 'dafa(lam=1.5)'")
+    made: Policy = find("policy", found.name, POLICIES, GROUP)(**dict(found.options))
+    return made
+
+
+def address_of(policy: Policy) -> str:
+    """The address that `policy_of` reads back as an equal policy."""
+    options = tuple((name, str(value)) for name, value in options_of(policy).items())
+    return str(ThreatAddress(policy.name, options))
+
+
+def origin(policy: Policy, objective: Objective) -> Literal["paper", "ours"]:
+    """Whether the policy's paper defines it over this objective, or the combination is one of ours."""
+    base = objective.base
+    method = base.name if base is objective else f"{base.name}+{objective.name}"
+    return "paper" if method in policy.paper else "ours"

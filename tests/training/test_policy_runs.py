@@ -1,0 +1,97 @@
+"""Policies in whole runs: resumed to the last bit, refused where they do not fit, and fed with held-out images only."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.training.runs import STEPS, digits
+from tests.training.test_resume import Stopping, assert_same_run
+
+from weakspot.errors import InputError
+from weakspot.training import Interrupted, Objective, train
+from weakspot.training.objectives.pgd_at import PgdAt
+from weakspot.training.policies import POLICIES
+
+NAMES = [name for name in POLICIES if name != "none"]
+
+
+def run(out: Path, policy: str, objective: str | Objective | None = None, **changed: Any) -> Path:
+    """Three epochs of 3 batches with everything switched on; the epoch's share makes late starts act in the last."""
+    options: dict[str, Any] = {
+        "epochs": 3, "batch": 32, "lr": 0.05, "average": 0.9, "validation_steps": 2, "device": "cpu",
+    }  # fmt: skip
+    return train(objective or PgdAt(steps=1), digits(120), policy=policy, out=out, **options | changed)
+
+
+@pytest.mark.parametrize("policy", NAMES)
+def test_resuming_restores_the_policys_state_to_the_last_bit(policy: str, tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", policy)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "run", policy, Stopping(steps=1))
+    stored = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    run(tmp_path / "run", policy)
+    assert_same_run(tmp_path / "run", whole)
+    final = load_file(whole / "checkpoint.safetensors")
+    names = {name for name in final if name.startswith("policy/")}
+    assert names == {name for name in stored if name.startswith("policy/")}
+    assert json.loads((whole / "policy.json").read_text())["policy"] == policy
+
+
+@pytest.mark.parametrize("policy", NAMES)
+@pytest.mark.parametrize("method", ["pgd-at(steps=1)", "trades(steps=1)", "mart(steps=1)"])
+def test_every_policy_changes_the_weights_over_every_method(policy: str, method: str, tmp_path: Path) -> None:
+    with_policy = load_file(run(tmp_path / "with", policy, method) / "checkpoint.safetensors")
+    without = load_file(run(tmp_path / "without", "none", method) / "checkpoint.safetensors")
+    assert any(
+        not torch.equal(value, with_policy[name]) for name, value in without.items() if name.startswith("model/")
+    )
+    assert all(value.isfinite().all() for name, value in with_policy.items() if name.startswith("model/"))
+
+
+def test_another_policy_is_refused(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "dafa", epochs=2)
+    with pytest.raises(InputError, match=r"policy: 'dafa' -> 'dafa\(lam=1.5\)'"):
+        run(out, "dafa(lam=1.5)", epochs=2)
+    with pytest.raises(InputError, match="policy: 'dafa' -> 'none'"):
+        run(out, "none", epochs=2)
+
+
+@pytest.mark.parametrize(
+    "policy, method, changed, says",
+    [
+        ("dafa", "standard", {}, "policy dafa turns radius class by class, which standard has not"),
+        ("dafa", "pgd-at", {"epochs": 1}, "learns in one epoch and acts in the next, got epochs=1"),
+        ("cfa", "trades", {"validation": 0.0}, "looks at held-out images, got validation=0"),
+        ("cfa", "trades", {"average": 0.0}, r"got average=0; use another or cfa(fawa=False)"),
+        ("daffa", "trades", {}, "did you mean 'dafa'"),
+        ("dafa@linf:0.1", "trades", {}, "a policy has no place"),
+        ("dafa(lam=-1)", "trades", {}, "greater than or equal to 0"),
+        ("cfa(lambda_1=much)", "trades", {}, "lambda_1"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_line(
+    policy: str, method: str, changed: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        run(tmp_path / "run", policy, method, **changed)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_history_holds_the_knobs_of_each_class(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "dafa")
+    rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert STEPS == 3
+    assert [rows[e]["knobs"]["radius"] == [pytest.approx(0.1)] * 10 for e in range(3)] == [True, True, False]
+    assert sum(rows[2]["knobs"]["radius"]) == pytest.approx(1.0)
+    assert rows[2]["knobs"]["robust"] == pytest.approx([10 * size for size in rows[2]["knobs"]["radius"]])
+
+
+@pytest.mark.parametrize("method, combination", [("trades", "paper"), ("mart", "ours"), ("trades+awp", "ours")])
+def test_combinations_of_ours_are_marked(method: str, combination: str, tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "cfa", method, epochs=2)
+    assert json.loads((out / "policy.json").read_text())["combination"] == combination
