@@ -24,9 +24,11 @@ class Cfa(Policy):
     """eps_c = (lambda_1 + t_c) eps; beta_c = (lambda_2 + t_c) beta, L = (CE + beta_y KL) / (1 + beta_y); FAWA.
 
     t_c is the robust training accuracy of class c in the epoch before; CCM and CCR begin at the share `begin` (epoch 10
-    of 200, the authors' code). The loss is divided by 1 + beta from the start, as there. CCR acts where the objective
-    has a trade-off; over MART its weight covers both terms, which is ours. Neither the radii nor the weights have a
-    fixed mean. FAWA averages live weights after each epoch from `average_from` on (epoch 50 of 200, the paper).
+    of 200, the authors' code). L is multiplied by 1 + beta here, so that beta_c = beta is the objective itself and needs
+    no other learning rate; `shrink=True` leaves that out, as in the paper, whose TRADES is divided by 1 + beta
+    throughout. CCR acts where the objective has a trade-off; over MART its weight covers both terms, which is ours.
+    Neither the radii nor the weights have a fixed mean. FAWA averages the live weights after each epoch from
+    `average_from` on (epoch 50 of 200, the paper).
     """
 
     name: ClassVar[str] = "cfa"
@@ -37,6 +39,7 @@ class Cfa(Policy):
     lambda_1: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     """auto: 0.5 over PGD-AT, 0.3 over TRADES, 0.7 over FAT, 0.5 else."""
     lambda_2: Annotated[float, Field(ge=0)] = 0.5
+    shrink: bool = False
     begin: Share = 10 / 200
     average_from: Share = 50 / 200
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.85
@@ -73,7 +76,7 @@ class Cfa(Policy):
             found = replace(found, radius=(lambda_1 + rate) * base.radius)
         if self.ccr and "beta" in given.carries:
             factor = self.lambda_2 + rate if acts else torch.ones_like(rate)
-            scale = 1 / (1 + factor * given.trade_off)
+            scale = (1 if self.shrink else 1 + given.trade_off) / (1 + factor * given.trade_off)
             found = replace(found, beta=factor * base.beta, natural=scale * base.natural, robust=scale * base.robust)
         return found
 
