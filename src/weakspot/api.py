@@ -15,6 +15,7 @@ from weakspot.contracts import Threat
 from weakspot.data import load as load_data
 from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
+from weakspot.explanation import Explanation, explain
 from weakspot.fit import check_fit
 from weakspot.models import frozen
 from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare
@@ -24,11 +25,13 @@ from weakspot.training import train
 
 __all__ = [
     "Comparison",
+    "Explanation",
     "Run",
     "audit",
     "compare",
     "doctor",
     "estimate",
+    "explain",
     "load_data",
     "load_model",
     "open_run",

@@ -9,7 +9,7 @@ import pytest
 
 from weakspot import api
 from weakspot.addresses import Radius
-from weakspot.cli import audit, doctor, train
+from weakspot.cli import audit, doctor, explain, train
 from weakspot.cli.entry import VERBS
 from weakspot.models.heads import Head
 from weakspot.threats import PRESETS
@@ -28,7 +28,8 @@ def parameters(function) -> dict[str, inspect.Parameter]:
 
 
 @pytest.mark.parametrize(
-    "command, function", [(audit.audit, api.audit), (doctor.doctor, api.doctor), (train.train, api.train)]
+    "command, function",
+    [(audit.audit, api.audit), (doctor.doctor, api.doctor), (explain.explain, api.explain), (train.train, api.train)],
 )
 def test_same_options_and_defaults(command, function) -> None:
     shown, behind = parameters(command), parameters(function)
@@ -46,7 +47,7 @@ def test_train_offers_every_choice(name, kind) -> None:
 
 
 def test_every_option_is_described() -> None:
-    for command in (audit.audit, doctor.doctor, train.train):
+    for command in (audit.audit, doctor.doctor, explain.explain, train.train):
         for name in parameters(command):
             assert f"    {name}\n        " in (command.__doc__ or ""), name
 

@@ -72,6 +72,15 @@ VERBS = {
         "[MODEL] [OPTIONS]",
         ("weakspot doctor my_model.py:make --data my_data.py:make",),
     ),
+    "explain": Verb(
+        "Measure how far predictions can be moved, and draw the surfaces around images.",
+        "[MODEL] [OPTIONS]",
+        (
+            "weakspot explain --limit 500",
+            "weakspot explain runs/robust --beside runs/natural --limit 1000",
+            "weakspot explain runs/robust --pairs gradient,towards:cat --audit runs/NAME",
+        ),
+    ),
     "train": Verb(
         "Train a classifier, in a folder that audit takes as a model.",
         "METHOD [OPTIONS]",

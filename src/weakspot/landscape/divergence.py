@@ -39,6 +39,8 @@ class Found:
     """In nats, float64, at least 0; psi is one over it."""
     images: Images
     """Where it was found."""
+    prediction: Labels
+    """What the model takes that point for: psi knows no labels, but the class says where a prediction moves to."""
     trace: Float[Tensor, "evaluations batch"]
     """The largest divergence after each evaluation that counts: whether the search has settled."""
 
@@ -91,7 +93,7 @@ class Divergence:
                     ascent = length * spread(radius, images) * steepest(_scaled(climb.gradient(x)), norm)
                     delta = project(x - images + ascent, radius, norm)
                 climb.judge((images + delta).clamp(0, 1))
-        return Found(climb.largest, climb.best, torch.stack(climb.trace))
+        return Found(climb.largest, climb.best, climb.prediction, torch.stack(climb.trace))
 
 
 def fisher_direction(
@@ -113,30 +115,34 @@ class _Climb:
         # In float64 from the logits on: small divergences are differences of nearly equal numbers.
         self.reference = form(clean.double())
         self.best = images.clone(memory_format=torch.contiguous_format)
+        self.prediction = clean.argmax(1)
         self.largest = torch.zeros_like(self.reference[:, 0])
         self.trace = [self.largest]
 
     def judge(self, x: Images) -> None:
         """Evaluate points without a gradient, and keep those of larger divergence."""
         with torch.no_grad():
-            self._keep(x, self._divergence(self.model(x)))
+            logits = self.model(x)
+            self._keep(x, logits, self._divergence(logits))
 
     def gradient(self, x: Images, judged: bool = True) -> Images:
         """The divergence's gradient at these points, 0 where it is not finite; the points count if `judged`."""
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            divergence = self._divergence(self.model(x))
+            logits = self.model(x)
+            divergence = self._divergence(logits)
             (gradient,) = torch.autograd.grad(divergence.sum(), x)
         if judged:
-            self._keep(x.detach(), divergence.detach())
+            self._keep(x.detach(), logits.detach(), divergence.detach())
         return finite_or_zero(gradient)
 
     def _divergence(self, logits: Logits) -> PerSample:
         return kl(self.reference, self.form(logits.double()))
 
-    def _keep(self, x: Images, divergence: PerSample) -> None:
+    def _keep(self, x: Images, logits: Logits, divergence: PerSample) -> None:
         larger = divergence > self.largest  # so asked, a NaN is never larger
         self.best = torch.where(spread(larger, x), x, self.best)
+        self.prediction = torch.where(larger, logits.argmax(1), self.prediction)
         self.largest = torch.where(larger, divergence, self.largest)
         self.trace.append(self.largest)
 

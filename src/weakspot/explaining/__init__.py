@@ -1,0 +1,1 @@
+"""What `explain` measures and how it is stored."""

@@ -1,0 +1,120 @@
+"""Whether psi and the surfaces know which class is weak: rank correlations with the figures of an audit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from weakspot.analysis.arrays import PerClass, ratio
+from weakspot.analysis.attraction import attraction
+from weakspot.analysis.bootstrap import resampled_means
+from weakspot.analysis.confusion import confusion_matrix
+from weakspot.analysis.relate import image_correlation, rank_correlation
+from weakspot.analysis.shape import along, curvature, rise
+from weakspot.analysis.worst_case import worst_case
+from weakspot.outcomes import Outcomes
+from weakspot.report.explain_summary import Columns, Measured
+from weakspot.report.numbers import correlation, draws_for, numbers
+
+PAIRS_UP_TO = 100
+"""Above this many classes the pairs, and the intervals over images, are left out: they take K^2 numbers a resample."""
+
+
+def link_section(folder: str, manifest: Mapping[str, Any], rows: Outcomes, side: Measured, seed: int) -> dict[str, Any]:
+    """How each figure goes with robust accuracy and CFPS over classes, and the divergences' way with hard pairs.
+
+    Args:
+        folder: Of the audit.
+        manifest: The audit's manifest.json.
+        rows: All its rows.
+        side: What was measured of the same model.
+        seed: Of the resamples.
+
+    """
+    names = list(manifest["data"]["classes"])
+    worst, scope = _judged(manifest, rows)
+    found = attraction(worst.label, worst.prediction, len(names))
+    accuracy = 1 - found.false_negative_rate
+    figures = _figures(side, len(names))
+    measured = {}
+    for name, (values, sample, label) in figures.items():
+        mine = _class_means(values, label, len(names))
+        # psi is read so that a robust class is high.
+        sign = -1 if name.startswith("psi") else 1
+        entry: dict[str, Any] = {
+            "robust_accuracy": correlation(rank_correlation(sign * mine, accuracy)),
+            "cfps": correlation(rank_correlation(sign * mine, found.cfps)),
+            "over_images": None,
+        }
+        if len(names) <= PAIRS_UP_TO:
+            entry["over_images"] = _over_images(values, sample, worst, len(names), seed, sign)
+        measured[name] = entry
+    return {
+        "run": folder,
+        "condition": scope,
+        "samples": len(worst),
+        "classes": [
+            {"name": name, "accuracy": a, "cfps": c}
+            for name, a, c in zip(names, numbers(accuracy), numbers(found.cfps), strict=True)
+        ],
+        "figures": measured,
+        "pairs": _pairs(side.table, worst, len(names)) if len(names) <= PAIRS_UP_TO else None,
+    }
+
+
+def _judged(manifest: Mapping[str, Any], rows: Outcomes) -> tuple[Outcomes, str]:
+    """The rows by which the audit judges: the worst case at the first radius; without attacks the clean ones."""
+    attacks = [threat for threat in manifest["threats"] if threat["kind"] == "adversarial"]
+    if not attacks:
+        return rows.of("clean"), "clean"
+    first = [threat["address"] for threat in attacks if threat["radius"] == attacks[0]["radius"]]
+    return worst_case(rows, ["clean", *first]), "robust"
+
+
+def _figures(side: Measured, classes: int) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By name: a value for each image, its number and its label; psi by the divergence, whose class mean it inverts."""
+    found = {}
+    for form in dict.fromkeys(side.table["form"].tolist()):
+        mine = side.table["form"] == form
+        found[f"psi {form}"] = tuple(side.table[key][mine] for key in ("divergence", "sample", "label"))
+    for pair, grids in side.surfaces.items():
+        first, _, _ = pair.partition(",")
+        for surface, called in (("cross_entropy", "cross-entropy"), ("decision", "decision")):
+            lines, _ = along(grids[surface].astype(float), grids["first"], grids["second"])
+            for what, of in (("rise", rise), ("curvature", curvature)):
+                values = of(lines, grids["first"])
+                found[f"{what} of {called} along {first}"] = (values, grids["sample"], grids["label"])
+    return found
+
+
+def _class_means(values: np.ndarray, label: np.ndarray, classes: int) -> PerClass:
+    known = ~np.isnan(values)
+    count = np.bincount(label[known], minlength=classes)
+    return ratio(np.bincount(label[known], values[known], minlength=classes), count)
+
+
+def _over_images(
+    values: np.ndarray, sample: np.ndarray, worst: Outcomes, classes: int, seed: int, sign: int
+) -> dict[str, Any] | None:
+    """The correlation with robust accuracy on the images that both know, with an interval of resampled images."""
+    common, one, two = np.intersect1d(sample, worst.sample, return_indices=True)
+    known = ~np.isnan(values[one])
+    one, two = one[known], two[known]
+    if len(common) < 2 or not known.any():
+        return None
+    both = np.stack([sign * values[one], worst.correct[two].astype(float)], axis=1)
+    label = worst.label[two]
+    drawn = resampled_means(both, label, classes, draws_for(classes), seed)
+    means = np.stack([_class_means(column, label, classes) for column in both.T])
+    return dict(correlation(image_correlation(means[0], means[1], drawn[:, :, 0], drawn[:, :, 1])))
+
+
+def _pairs(table: Columns, worst: Outcomes, classes: int) -> dict[str, Any]:
+    """Where predictions move to (form B) against who is mistaken for whom, over ordered pairs of classes."""
+    mine = table["form"] == "B"
+    moved = confusion_matrix(table["label"][mine], table["moved_to"][mine], classes)
+    mistaken = confusion_matrix(worst.label, worst.prediction, classes)
+    off = ~np.eye(classes, dtype=bool)
+    one, two = (ratio(each, each.sum(axis=1, keepdims=True))[off] for each in (moved, mistaken))
+    found = rank_correlation(one, two)
+    return {"correlation": correlation(found), "ordered_pairs": int(off.sum())}

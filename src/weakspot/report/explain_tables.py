@@ -1,0 +1,130 @@
+"""The tables of an explanation as texts, the same in the terminal and on the page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from weakspot.report.explain_figures import model_labels, weakest_first
+from weakspot.report.tables import Grid
+from weakspot.report.words import NONE, amount, percent, printable, rank
+
+STILL = "not moved"
+MANY = 40
+"""Above this many classes the terminal shows the weakest ones only."""
+
+
+def psi_text(found: dict[str, Any], still: int = 0) -> str:
+    """A value with its interval: 1.42 [1.20, 1.71]."""
+    if found["value"] is None:
+        return STILL if still else NONE
+    low, high = (three(found[key]) for key in ("low", "high"))
+    return f"{three(found['value'])} [{low}, {high}]"
+
+
+def three(value: float | None) -> str:
+    """Three digits; what is infinite is named so."""
+    if value is None:
+        return "inf"
+    return f"{value:.3g}" if 1e-2 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def class_grid(summary: dict[str, Any], model: int = 0, rows: int | None = None) -> Grid:
+    """Psi of each class in all forms, weakest first by form B of the first model."""
+    found = summary["models"][model]["psi"]
+    order = weakest_first(summary)[:rows]
+    classes = {form: found[form]["classes"] for form in found}
+    b = [classes["B"][c] for c in order]
+    columns = {
+        "class": [printable(entry["name"]) for entry in b],
+        "psi (B)": [psi_text(entry["psi"], entry["still"]) for entry in b],
+        "median": [three(entry["median"]["value"]) for entry in b],
+        "10 % quantile": [three(entry["low_quantile"]["value"]) for entry in b],
+        "decision moves": [f"{percent(entry['moved'])} %" for entry in b],
+        "psi (A)": [psi_text(classes["A"][c]["psi"], classes["A"][c]["still"]) for c in order],
+        "psi (raw)": [psi_text(classes["raw"][c]["psi"], classes["raw"][c]["still"]) for c in order],
+        "images": [f"{entry['samples']:,}" for entry in b],
+    }
+    whole = {form: found[form]["overall"] for form in found}
+    last = {
+        "class": "all",
+        "psi (B)": psi_text(whole["B"]["psi"], whole["B"]["still"]),
+        "median": three(whole["B"]["median"]["value"]),
+        "10 % quantile": three(whole["B"]["low_quantile"]["value"]),
+        "decision moves": f"{percent(whole['B']['moved'])} %",
+        "psi (A)": psi_text(whole["A"]["psi"], whole["A"]["still"]),
+        "psi (raw)": psi_text(whole["raw"]["psi"], whole["raw"]["still"]),
+        "images": f"{whole['B']['samples']:,}",
+    }
+    return Grid(model_labels(summary)[model], columns, ("class",), last)
+
+
+def whole_line(grid: Grid) -> Grid:
+    """The table with the line of all images as its last row, for pages."""
+    columns = {heading: [*values, grid.last.get(heading, "")] for heading, values in grid.columns.items()}
+    return Grid(grid.title, columns, grid.left)
+
+
+def proof_grid(summary: dict[str, Any]) -> Grid:
+    """How psi changes when the logits are multiplied, a line for each model and form."""
+    lines = []
+    for label, model in zip(model_labels(summary), summary["models"], strict=True):
+        proof = model["proof"]
+        for form, change in proof["change"].items():
+            said = "nothing moves" if change is None else f"{100 * change:.2g} %"
+            lines.append((printable(label), form, f"{proof['factor']:g}", f"{proof['images']}", said))
+    headings = ("model", "form", "logits times", "images", "largest change of psi's divergence")
+    return Grid("scale", dict(zip(headings, _columns(lines), strict=True)), ("model", "form"))
+
+
+def bend_grid(summary: dict[str, Any], pair: str) -> Grid:
+    """Rise and curvature over all images along both directions, a line for each model, surface and direction."""
+    lines = []
+    for label, model in zip(model_labels(summary), summary["models"], strict=True):
+        found = model["surfaces"][pair]
+        for surface, called in (("cross_entropy", "cross-entropy"), ("decision", "decision S")):
+            for which, direction in zip(("first", "second"), pair.split(","), strict=True):
+                texts = [psi_text(found[surface][which][what]["overall"]) for what in ("rise", "curvature")]
+                lines.append((printable(label), called, printable(direction), *texts))
+    headings = ("model", "surface", "along", "V(1) - V(0)", "V(1) - 2 V(0) + V(-1)")
+    return Grid(pair, dict(zip(headings, _columns(lines), strict=True)), headings[:3])
+
+
+def cost_grid(summary: dict[str, Any]) -> Grid:
+    """Evaluations and time for each image."""
+    lines = []
+    for label, model in zip(model_labels(summary), summary["models"], strict=True):
+        for part, spent in model["cost"].items():
+            evaluations = [amount(spent[key]) for key in ("forwards", "backwards")]
+            lines.append((printable(label), printable(part), *evaluations, f"{1000 * spent['seconds']:.3g} ms"))
+    headings = ("model", "part", "forwards", "backwards", "time for an image")
+    return Grid("cost", dict(zip(headings, _columns(lines), strict=True)), headings[:2])
+
+
+def audit_grid(summary: dict[str, Any]) -> Grid:
+    """Rank correlations with the audit's classes."""
+    lines = []
+    for name, found in summary["audit"]["figures"].items():
+        over = found["over_images"]
+        texts = [_correlation(each) for each in (found["robust_accuracy"], over, found["cfps"])]
+        lines.append((printable(name), *texts))
+    headings = ("figure", "with accuracy", "the same, over images", "with CFPS")
+    return Grid("audit", dict(zip(headings, _columns(lines), strict=True)), headings[:1])
+
+
+def _correlation(found: dict[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return NONE
+    return f"{rank(found['value'])} [{rank(found['low'])}, {rank(found['high'])}]"
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [list(column) for column in zip(*lines, strict=True)]
+
+
+def said_of(summary: dict[str, Any]) -> list[str]:
+    """The notes on all models, each with its model's name where there are two."""
+    several = len(summary["models"]) > 1
+    return [
+        f"{printable(label)}: {line}" if several else line
+        for label, model in zip(model_labels(summary), summary["models"], strict=True)
+        for line in model["notes"]
+    ]
