@@ -7,11 +7,20 @@ from weakspot.errors import InputError
 from weakspot.registry import find
 from weakspot.training.objective import Objective, options_of
 from weakspot.training.policies.cfa import Cfa
+from weakspot.training.policies.cfol import Cfol
+from weakspot.training.policies.confusion import Confusion
 from weakspot.training.policies.dafa import Dafa
+from weakspot.training.policies.faal import Faal
+from weakspot.training.policies.fair_tat import FairTat
+from weakspot.training.policies.frl import Frl
 from weakspot.training.policies.none import Uniform
+from weakspot.training.policies.robust_lt import RobustLt
+from weakspot.training.policies.wat import Wat
 from weakspot.training.policy import Policy
 
-POLICIES: dict[str, type] = {kind.name: kind for kind in (Uniform, Cfa, Dafa)}
+POLICIES: dict[str, type] = {
+    kind.name: kind for kind in (Uniform, Cfa, Dafa, Frl, Wat, FairTat, Faal, Cfol, RobustLt, Confusion)
+}
 GROUP = "weakspot.policies"
 """The entry point group by which an installed package offers more."""
 

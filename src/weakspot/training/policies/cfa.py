@@ -24,8 +24,8 @@ class Cfa(Policy):
     """eps_c = (lambda_1 + t_c) eps; beta_c = (lambda_2 + t_c) beta, L = (CE + beta_y KL) / (1 + beta_y); FAWA.
 
     t_c is the robust training accuracy of class c in the epoch before; CCM and CCR begin at the share `begin` (epoch 10
-    of 200, the authors' code). L is multiplied by 1 + beta here, so that beta_c = beta is the objective itself and needs
-    no other learning rate; `shrink=True` leaves that out, as in the paper, whose TRADES is divided by 1 + beta
+    of 200, the authors' code). L is multiplied by 1 + beta here, so that beta_c = beta is the objective itself, at
+    the same learning rate; `shrink=True` leaves that out, as in the paper, whose TRADES is divided by 1 + beta
     throughout. CCR acts where the objective has a trade-off; over MART its weight covers both terms, which is ours.
     Neither the radii nor the weights have a fixed mean. FAWA averages the live weights after each epoch from
     `average_from` on (epoch 50 of 200, the paper).
