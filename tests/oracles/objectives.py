@@ -97,6 +97,22 @@ def climb(x: Tensor, start: Tensor, eps: list[float], norm: str, steps: int, sha
     return x_adv
 
 
+def goals(y: list[int], sample: Tensor, seed: int, step: int, k) -> list[int]:
+    """The class that each sample's attack drives to, by walking along its row of probabilities; its own for none."""
+    if k.target is None:
+        return y
+    found = []
+    for i, c in enumerate(y):
+        row = [float(v) for v in k.target[c]]
+        left = float(rng.uniform((1,), sample[i : i + 1], seed, "target", step)) * sum(row)
+        for j, chance in enumerate(row):
+            if left < chance:
+                found.append(j)
+                break
+            left -= chance
+    return found
+
+
 def standard(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     z = net.forward(x, train=True)
     return [k.natural[c] * smooth_ce(z[i], c, k) for i, c in enumerate(y)], z, x
@@ -104,11 +120,12 @@ def standard(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, st
 
 def pgd_at(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     eps = [float(k.radius[c]) for c in y]
+    t = goals(y, sample, seed, step, k)
     start = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
 
     def total(at: Tensor) -> Tensor:
         z = net.forward(at, train=False)
-        return sum(ce(z[i], c) for i, c in enumerate(y))
+        return sum(ce(z[i], c) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
 
     x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
     z = net.forward(x_adv, train=True)
@@ -131,12 +148,13 @@ def n_fgsm(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
 
 def trades(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     eps = [float(k.radius[c]) for c in y]
+    t = goals(y, sample, seed, step, k)
     z_clean = net.forward(x, train=False).detach()
     start = small_start(x, eps, k.norm, sample, seed, step)
 
     def total(at: Tensor) -> Tensor:
         z = net.forward(at, train=False)
-        return sum(kl(z_clean[i], z[i]) for i in range(len(y)))
+        return sum(kl(z_clean[i], z[i]) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
 
     x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
     z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
@@ -180,10 +198,11 @@ def free(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: 
 
 def mart(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     eps = [float(k.radius[c]) for c in y]
+    t = goals(y, sample, seed, step, k)
 
     def total(at: Tensor) -> Tensor:
         z = net.forward(at, train=False)
-        return sum(ce(z[i], c) for i, c in enumerate(y))
+        return sum(ce(z[i], c) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
 
     x_adv = climb(x, small_start(x, eps, k.norm, sample, seed, step), eps, k.norm, o.steps, o.step, total)
     z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
@@ -258,11 +277,12 @@ def grad_reg(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, st
 
 def spat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     eps = [float(k.radius[c]) for c in y]
+    t = goals(y, sample, seed, step, k)
 
     def r(z: Tensor, w: Tensor) -> Tensor:
         p, q = softmax(o.s * z), softmax(o.s * w)
         terms = [p[j] * (torch.log(p[j]) - torch.log(q[j])) for j in range(len(p))]
-        return sum(t * (t + o.n) for t in terms)
+        return sum(v * (v + o.n) for v in terms)
 
     def l_acc(z: Tensor, c: int) -> Tensor:
         u = []
@@ -275,7 +295,7 @@ def spat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: 
 
     def total(at: Tensor) -> Tensor:
         z = net.forward(at, train=False)
-        return sum(r(z_clean[i], z[i]) for i in range(len(y)))
+        return sum(r(z_clean[i], z[i]) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
 
     x_adv = climb(x, small_start(x, eps, k.norm, sample, seed, step), eps, k.norm, o.steps, o.step, total)
     z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
