@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from weakspot import rng
 from weakspot.data import load
 from weakspot.errors import InputError
-from weakspot.training.pool import CHUNK, Pool, batches, split
+from weakspot.training.pool import CHUNK, Pool, batches, drawn, split
 
 
 def test_bytes_stay_bytes() -> None:
@@ -76,3 +76,18 @@ def test_each_epoch_has_its_own_order() -> None:
     orders = [torch.cat(batches(rows, 8, 0, epoch)).tolist() for epoch in range(3)]
     assert len({tuple(order) for order in orders}) == 3
     assert torch.cat(batches(rows, 8, 0, 1)).tolist() == orders[1]
+
+
+def test_classes_are_drawn_by_their_chances_and_members_alike() -> None:
+    labels = torch.tensor([2, 0, 2, 0, 2, 3, 0, 2])  # nothing of class 1
+    rows = torch.tensor([10, 11, 12, 13, 14, 15, 16, 17])
+    got = drawn(rows, labels, torch.tensor([0.5, 0.2, 0.3, 0.0]), 8000, 0, 7)
+    counts = {row: int((got == row).sum()) for row in rows.tolist()}
+    expected = {
+        row: {0: 0.5 / 0.8 / 3, 2: 0.3 / 0.8 / 4, 3: 0.0}[c] for row, c in zip(counts, labels.tolist(), strict=True)
+    }
+    assert counts[15] == 0
+    for row, chance in expected.items():
+        assert counts[row] / 8000 == pytest.approx(chance, abs=4 * (chance / 8000) ** 0.5)
+    assert torch.equal(got, drawn(rows, labels, torch.tensor([0.5, 0.2, 0.3, 0.0]), 8000, 0, 7))
+    assert not torch.equal(got, drawn(rows, labels, torch.tensor([0.5, 0.2, 0.3, 0.0]), 8000, 0, 8))

@@ -144,7 +144,7 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
         set_rate(run, share)
         chances = run.policy.draw(run.state, run.given)
         if chances is not None:
-            rows = drawn(run.kept, run.pool.labels, chances, len(rows), run.config.seed, step)
+            rows = drawn(run.kept, run.pool.labels[run.kept], chances, len(rows), run.config.seed, step)
         images, labels = augmented(run, rows, epoch), run.pool.labels[rows]
         knobs = run.policy.knobs(run.state, run.given, epoch, labels)
         losses = run.objective.update(

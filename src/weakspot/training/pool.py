@@ -76,12 +76,11 @@ def batches(rows: Labels, size: int, seed: int, epoch: int) -> list[Int[Tensor, 
 def drawn(
     rows: Labels, labels: Labels, chances: Float[Tensor, " classes"], size: int, seed: int, step: int
 ) -> Int[Tensor, " size"]:
-    """`size` of the `rows` for training step `step`: each draws a class by its chance, then one of its rows.
+    """`size` of the `rows`, which have these labels: each draws a class by its chance, then one of the class's rows.
 
-    A row may come twice. A class without rows is not drawn.
+    The draws are those of training step `step`. A row may come twice. A class without rows is not drawn.
     """
-    own = labels[rows]
-    grouped, counts = rows[own.argsort(stable=True)], torch.bincount(own, minlength=len(chances))
+    grouped, counts = rows[labels.argsort(stable=True)], torch.bincount(labels, minlength=len(chances))
     slot = torch.arange(size, device=rows.device)
     sums = torch.where(counts > 0, chances.double(), 0.0).cumsum(0)
     which = (uniform((1,), slot, seed, "class", step).double() * sums[-1] >= sums).sum(1)
