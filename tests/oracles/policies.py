@@ -235,7 +235,10 @@ def confusion(s: Story) -> Turned:
     for matrix in cube:
         n = [sum(row) for row in matrix]
         shares.append([[matrix[i][j] / n[i] if n[i] and i != j else 0.0 for j in range(k)] for i in range(k)])
-    w = [cut([1 + sum(f[i][j] - f[j][i] for j in range(k)) for i in range(k)]) for f in shares]
+    w = []
+    for f in shares:
+        net = [sum(f[i][j] - f[j][i] for j in range(k)) for i in range(k)]
+        w.append([1 + 0.8 * v / max(1, max(abs(u) for u in net)) for v in net])
     found.natural, found.robust = w
     f, score = shares[1], cfps(cube[1])
     target = []

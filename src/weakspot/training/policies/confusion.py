@@ -4,11 +4,12 @@ What this project measures when it audits (who is taken for whom, clean and atta
 steers the training. With N and A the shares of class i taken for class j, clean and attacked, and F the class false
 positive scores of A:
 
-    natural weight  1 + lam sum_j (N_ij - N_ji),  robust weight  1 + lam sum_j (A_ij - A_ji)
+    natural weight  1 + lam n_i / max(1, max |n|), n_i = sum_j (N_ij - N_ji);  robust weight the same with A
     target prior of class i:  1 - aim untargeted, else class j != i by the mean of A_ij and F_j, each scaled to sum 1
 
-So in each pair weight moves from the class that attracts to the one that leaks, by the net flow, and the mean stays 1;
-attacks go where images are mistaken, and where everything goes.
+So in each pair weight moves from the class that attracts to the one that leaks, by the net flow; the mean stays 1, and
+no weight falls below 1 - lam, even of a class that everything is taken for, as early in training. Attacks go where
+images are mistaken, and where everything goes.
 """
 
 from dataclasses import replace
@@ -35,7 +36,7 @@ class Confusion(Policy):
 
     name: ClassVar[str] = "confusion"
     paper: ClassVar[frozenset[str]] = frozenset()
-    lam: Annotated[float, Field(ge=0)] = 1.0
+    lam: Share = 0.8
     aim: Share = 0.5
     begin: Share = 0.3
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -80,10 +81,10 @@ def flows(counts: Matrix) -> Matrix:
 
 
 def weights(counts: Matrix, lam: float) -> Sums:
-    """1 + lam (what leaks - what is attracted) in shares of classes, at least 0, mean 1."""
+    """1 + lam (what leaks - what is attracted, in shares of classes), scaled to stay within lam of 1; mean 1."""
     flow = flows(counts)
-    found = (1 + lam * (flow.sum(1) - flow.sum(0))).clamp(min=0)
-    return found * (len(found) / found.sum())
+    net = flow.sum(1) - flow.sum(0)
+    return 1 + lam * net / net.abs().max().clamp(min=1)
 
 
 def prior(counts: Matrix, aim: float) -> Matrix:
