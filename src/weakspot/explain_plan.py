@@ -42,6 +42,7 @@ class ExplainConfig:
     pairs: tuple[str, ...]
     images: PositiveInt
     steps: PositiveInt
+    restarts: PositiveInt = 1
     parameters: bool = False
     limit: PositiveInt | None = None
     seed: int = 0
@@ -79,6 +80,7 @@ def prepare_explanation(
     pairs: Sequence[str],
     images: int,
     steps: int,
+    restarts: int,
     parameters: bool,
     limit: int | None,
     out: str | Path | None,
@@ -129,6 +131,7 @@ def prepare_explanation(
         pairs=tuple(str(pair) for pair in chosen),
         images=images,
         steps=steps,
+        restarts=restarts,
         parameters=parameters,
         limit=limit,
         seed=seed,

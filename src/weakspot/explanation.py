@@ -93,6 +93,7 @@ def explain(
     pairs: Sequence[str] = PAIRS,
     images: int = IMAGES,
     steps: int = STEPS,
+    restarts: int = 1,
     parameters: bool = False,
     audit: str | Path | Run | None = None,
     limit: int | None = None,
@@ -115,6 +116,7 @@ def explain(
         pairs: Two directions for each surface: gradient, random, attack, towards:CLASS or mean:CLASS.
         images: How many images the surfaces are made of, as many of each class; psi is measured for all.
         steps: Points of a surface along each direction, odd.
+        restarts: Of the search for psi; the report says what share of a thorough search one finds.
         parameters: Also the surface over two directions of the parameters.
         audit: A finished audit of the same model and data, whose class accuracies the figures are related to.
         limit: Only the first N samples.
@@ -133,8 +135,8 @@ def explain(
     linked = None if audit is None else audit if isinstance(audit, Run) else open_audit(audit)
     plan = prepare_explanation(
         model, data, weights=weights, beside=beside, beside_weights=beside_weights, radius=radius, pairs=pairs,
-        images=images, steps=steps, parameters=parameters, limit=limit, out=out, device=device, seed=seed,
-        offline=offline, trust_pickle=trust_pickle,
+        images=images, steps=steps, restarts=restarts, parameters=parameters, limit=limit, out=out,
+        device=device, seed=seed, offline=offline, trust_pickle=trust_pickle,
     )  # fmt: skip
     if linked is not None:
         refuse_other_audit(linked, plan)
@@ -170,7 +172,7 @@ def refuse_other_audit(run: Run, plan: Plan) -> None:
 
 def _measure(plan: Plan, side: str, model: Classifier, tell: Callable[[str], None]) -> None:
     """Everything of one model; what is stored and whole is kept."""
-    folder, search = plan.folder / side, Divergence(radius=plan.radius)
+    folder, search = plan.folder / side, Divergence(radius=plan.radius, restarts=plan.config.restarts)
     about = f"{plan.manifest['model'][SIDES.index(side)]['address']}"
     if files.read_table(folder / "psi.parquet") is None or not (folder / "calibration.json").exists():
         tell(f"{about}: psi of {len(plan.data):,} images in three forms")

@@ -16,7 +16,9 @@ SHOWN = (0.1, 0.5, 0.9)
 """The quantiles that are drawn and exported."""
 
 
-def along(grids: Grids, first: Steps, second: Steps) -> tuple[Lines, Lines]:
+def along(
+    grids: Grids, first: Float[np.ndarray, " first"], second: Float[np.ndarray, " second"]
+) -> tuple[Float[np.ndarray, "samples first"], Float[np.ndarray, "samples second"]]:
     """The profiles through the image: along the first direction, and along the second."""
     middle, centre = int(np.abs(first).argmin()), int(np.abs(second).argmin())
     return grids[:, :, centre], grids[:, middle, :]

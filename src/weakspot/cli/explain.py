@@ -25,6 +25,7 @@ def explain(
     pairs: Annotated[tuple[str, ...], Several, Shown] = ("gradient,random", "attack,random"),
     images: Annotated[int, Shown] = 100,
     steps: Annotated[int, Shown] = 41,
+    restarts: Annotated[int, Shown] = 1,
     parameters: bool = False,
     audit: Path | None = None,
     limit: int | None = None,
@@ -63,6 +64,8 @@ def explain(
         How many images the surfaces are made of, as many of each class; psi is measured for all.
     steps
         Points of a surface along each direction, odd.
+    restarts
+        Of the search for psi; the report says what share of a thorough search it finds.
     parameters
         Draw also the surface over two directions of the parameters, for contrast.
     audit
@@ -98,6 +101,7 @@ def explain(
         pairs=pairs,
         images=images,
         steps=steps,
+        restarts=restarts,
         parameters=parameters,
         audit=audit,
         limit=limit,

@@ -105,7 +105,7 @@ class Plane:
     path: Float[Tensor, "batch points 2"]
     """The attack's way on it, in steps of the directions; no points where neither direction is the attack."""
     outline: Float[Tensor, "batch angles 2"]
-    """The ball's border on it; infinite along a direction that is zero."""
+    """The ball's border on it; a million radii away or infinite along a direction that is zero."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Path:
     """An attack's way from each image."""
 
     best: Images
-    """The point of the lowest margin, the image itself included: the adversarial image where it is below 0."""
+    """The tried point of the lowest margin: the adversarial image where that is below 0, else the nearest miss."""
     points: Float[Tensor, "points batch channels height width"]
     """The image, the random start, then the point after each step."""
 
@@ -31,6 +31,7 @@ class _Recorded(Search):
 
     def __init__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> None:
         super().__init__(model, images, labels, sample, seed)
+        self.lowest = torch.full_like(self.lowest, torch.inf)  # the image itself is no direction to go in
         self.points = [images]
 
     def judge(self, x: Images, logits: Logits, rows: Labels) -> PerSample:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from weakspot.report.figures import CLEAN, INK, LINE, MUTED, ROBUST, SCALE, shortened
 from weakspot.store import write_atomically
@@ -68,8 +69,17 @@ def contour(
         axes.plot(drawn[:, 0], drawn[:, 1], linestyle="--", color=INK, linewidth=1)
     axes.set_xlim(first[0], first[-1])
     axes.set_ylim(second[0], second[-1])
+    # Few and fixed: matplotlib spends most of its time on numbers beside small pictures.
+    axes.set_xticks(_ticks(first))
+    axes.set_yticks(_ticks(second))
     axes.set_aspect("equal")
     tidy(axes)
+
+
+def _ticks(steps: np.ndarray) -> list[float]:
+    """The middle, half way and the ends."""
+    end = float(steps[-1])
+    return [-end, -end / 2, 0.0, end / 2, end]
 
 
 def ball_of(outlines: np.ndarray) -> np.ndarray:
@@ -79,9 +89,16 @@ def ball_of(outlines: np.ndarray) -> np.ndarray:
 
 def tidy(axes: Axes) -> None:
     """No frame, no ticks, small numbers."""
-    axes.tick_params(length=0, labelsize=7, colors=MUTED)
+    axes.tick_params(which="both", length=0, labelsize=7, colors=MUTED)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic x axis with plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(LogFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.2, 0.5)))
 
 
 def named(axes: Axes, across: str, up: str) -> None:
@@ -104,11 +121,13 @@ def grid_lines(axes: Axes, which: str) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write PNG and SVG beside each other; the same numbers give the same bytes."""
     forms: dict[str, dict[str, str | None]] = {"png": {}, "svg": {"Date": None}}
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # found once, and not again for each format
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "weakspot"}):
         for form, undated in forms.items():
             write_atomically(
                 path.with_suffix(f".{form}"),
                 lambda aside, form=form, undated=undated: figure.savefig(  # type: ignore[misc]
-                    aside, format=form, dpi=DPI, metadata=undated, bbox_inches="tight"
+                    aside, format=form, dpi=DPI, metadata=undated
                 ),
             )

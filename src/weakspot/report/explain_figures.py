@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from weakspot.addresses import slug
 from weakspot.report import explain_planes as planes
-from weakspot.report.explain_drawing import COLOURS, MARKERS, STYLES, grid_lines, named, plain, save, tidy
+from weakspot.report.explain_drawing import COLOURS, MARKERS, STYLES, grid_lines, logarithmic, named, plain, save, tidy
 from weakspot.report.explain_summary import Measured
 from weakspot.report.figures import FEW, INK, MUTED, WEAKEST
 
@@ -129,7 +129,7 @@ def psi_figure(summary: dict[str, Any]) -> Figure:
                 color=COLOURS[at], capsize=2, markersize=4.5, linewidth=1.2, label=plain(label),
             )  # fmt: skip
         if any(entry["psi"]["value"] is not None for m in summary["models"] for entry in m["psi"][form]["classes"]):
-            axes.set_xscale("log")
+            logarithmic(axes)
         else:
             axes.text(0.5, 0.5, "nothing moves", ha="center", transform=axes.transAxes, color=MUTED, fontsize=8)
         axes.set_title(FORM_TITLES[form], fontsize=9, color=INK)
@@ -182,7 +182,7 @@ def audit_figure(summary: dict[str, Any]) -> Figure:
         for x, y, name in both if len(both) <= LABELLED else []:
             axes.annotate(plain(name, 18), (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7, color=INK)
         if both:
-            axes.set_xscale("log")
+            logarithmic(axes)
         value, low, high = (found[key][each] for each in ("value", "low", "high"))
         said = "undefined" if value is None else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
         axes.set_title(f"Spearman {said}", fontsize=9, color=INK)

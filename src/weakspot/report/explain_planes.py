@@ -173,6 +173,7 @@ def examples_figure(pair: str, grids: Sequence[Columns], labels: Sequence[str], 
         for axes, each in zip(panels[1:, at], grids, strict=True):
             surface = each["decision"][row]
             contour(axes, (each["first"], each["second"]), surface, surface, "decision", scale, each["outline"][row])
+            axes.tick_params(labelleft=at == 0, labelbottom=each is grids[-1])
             path = each["path"][row]
             axes.plot(path[:, 0], path[:, 1], color="#f0c808", linewidth=1.3, marker=".", markersize=3.5,
                       markeredgecolor=INK, markeredgewidth=0.3)  # fmt: skip

@@ -13,6 +13,8 @@ from weakspot.report.numbers import draws_for, number, numbers
 SCHEMA = 1
 SETTLED = 0.98
 """A search that has found this share of its end value a third before its end has settled."""
+ENOUGH = 0.9
+"""Below this share of a thorough search's mean divergence the reader is told."""
 
 Columns = Mapping[str, np.ndarray]
 
@@ -118,6 +120,13 @@ def notes(described: Mapping[str, Any]) -> list[str]:
             )
         if described["convergence"][form]["settled"] is False:
             said.append(f"Form {form}: the search was still rising at its end; psi is further from its true value.")
+        share = described["proof"]["found"][form]
+        if share is not None and share < ENOUGH:
+            said.append(
+                f"Form {form}: on {described['proof']['images']} images the search finds {100 * share:.0f} % of the "
+                "mean divergence that a thorough one finds: psi is at most that share of what is shown. More: "
+                "--restarts."
+            )
     if described["calibration"]["gap"] == 0:
         said.append("The two largest logits are always equal, so form B has nothing to calibrate on.")
     for pair, found in described["surfaces"].items():

@@ -70,8 +70,10 @@ def proof_grid(summary: dict[str, Any]) -> Grid:
         proof = model["proof"]
         for form, change in proof["change"].items():
             said = "nothing moves" if change is None else f"{100 * change:.2g} %"
-            lines.append((printable(label), form, f"{proof['factor']:g}", f"{proof['images']}", said))
-    headings = ("model", "form", "logits times", "images", "largest change of psi's divergence")
+            found = proof["found"][form]
+            share = NONE if found is None else f"{percent(found)} %"
+            lines.append((printable(label), form, f"{proof['images']}", said, share))
+    headings = ("model", "form", "images", "change with logits x 10", "found of a thorough search")
     return Grid("scale", dict(zip(headings, _columns(lines), strict=True)), ("model", "form"))
 
 
