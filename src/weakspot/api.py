@@ -11,16 +11,17 @@ from weakspot.addresses import Radius
 from weakspot.auditing import Progress
 from weakspot.comparison import Comparison, compare
 from weakspot.config import to_yaml
-from weakspot.contracts import Threat
+from weakspot.contracts import Classifier, Threat
 from weakspot.data import load as load_data
 from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
 from weakspot.explanation import Explanation, explain
 from weakspot.fit import check_fit
 from weakspot.models import frozen
-from weakspot.planning import Prepared, default_data, device_of, load_model, on_device, prepare
+from weakspot.planning import Prepared, as_many_classes, default_data, device_of, load_model, on_device, prepare
 from weakspot.run import Run, open_run
 from weakspot.store import write_atomically, write_json
+from weakspot.threats.precision import with_rough
 from weakspot.training import train
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
 
 DOUBTS = "doubts.json"
 
+TRIED = 64
+"""Clean images on which the bfloat16 twin of a model is tried."""
+
 
 def audit(
     model: Any = None,
@@ -53,6 +57,7 @@ def audit(
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    precision: str = "auto",
     seed: int = 0,
     block: int = 256,
     shard: str | None = None,
@@ -75,6 +80,8 @@ def audit(
         limit: Only the first N samples.
         out: The run folder; by default a name made of the run's digest under `runs/`, so that a repeated call resumes.
         device: "auto", "cpu", "cuda", "cuda:1", ...
+        precision: What `standard` searches in, "fp32" or "bf16"; "auto" is bf16 where the device has units for it.
+            float32 judges every image.
         seed: Names all random draws.
         block: Samples in a unit of work.
         shard: "i/N" computes the blocks i, i + N, ... only; all shards share one `out`.
@@ -97,6 +104,7 @@ def audit(
         limit=limit,
         out=out,
         device=device,
+        precision=precision,
         seed=seed,
         block=block,
         shard=shard,
@@ -125,8 +133,9 @@ def carry_out(
     for line in lines:
         remark(line)
     with frozen(module):
+        model = searchable(prepared, module, remark)
         auditing.run_units(
-            module, prepared.data, prepared.threats, todo, prepared.folder, prepared.config.seed, prepared.device, tell
+            model, prepared.data, prepared.threats, todo, prepared.folder, prepared.config.seed, prepared.device, tell
         )
         run = Run(prepared.folder)
         if not run.missing and (todo or not (prepared.folder / DOUBTS).exists()):
@@ -134,6 +143,17 @@ def carry_out(
             doubt(prepared, run)
     run.report()
     return run
+
+
+def searchable(prepared: Prepared, module: Classifier, remark: Callable[[str], None]) -> Classifier:
+    """The module, with a bfloat16 twin where the audit searches in that precision and the model allows it."""
+    if prepared.config.precision != "bf16":
+        return module
+    rows = range(min(TRIED, len(prepared.data)))
+    model, reason = with_rough(module, prepared.data.batch(rows).to(prepared.device))
+    if reason is not None:
+        remark(f"searching in float32, since bfloat16 does not fit this model: {reason}")
+    return model
 
 
 def doubt(prepared: Prepared, run: Run) -> None:
@@ -160,8 +180,9 @@ def estimate(prepared: Prepared) -> Estimate:
     module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
         check_fit(module, prepared.data, prepared.device)
+        model = searchable(prepared, module, lambda _: None)
         return probe(
-            module, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
+            model, prepared.data, prepared.threats, len(prepared.units), todo, prepared.config.seed, prepared.device
         )
 
 
@@ -188,5 +209,6 @@ def doctor(
     """
     read = load_data(default_data(model) if data is None else data, split="test", offline=offline)
     module = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle).module
+    read = as_many_classes(read, module)
     at = None if radius is None else Radius.of(radius)
     return doubts.doctor(on_device(device_of(device), module), read, at, full, seed)

@@ -101,6 +101,7 @@ def plan(
     }
     planned = [_describe(threat) for threat in threats]
     identity = {"model": model["digest"], "data": described["digest"], "seed": seed, "device": device.type}
+    identity["precision"] = config.get("precision")
     units = plan_units([threat["address"] for threat in planned], len(data), block, identity)
     return {
         "schema": SCHEMA,

@@ -1,7 +1,7 @@
 """Configurations: frozen pydantic dataclasses that refuse unknown keys, written once for Python, flags and YAML."""
 
 from dataclasses import asdict
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 import yaml
@@ -66,6 +66,8 @@ class AuditConfig:
     """Instead of the preset."""
     limit: pydantic.PositiveInt | None = None
     """The first N samples of the split."""
+    precision: Literal["fp32", "bf16"] | None = None
+    """What the stages search in that may be rough; float32 judges. None: no threat has such stages."""
     seed: int = 0
     block: pydantic.PositiveInt = 256
     """Samples in a unit of work; it takes part in what a run is, since sums over a batch round differently."""

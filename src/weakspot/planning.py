@@ -17,10 +17,12 @@ from weakspot.config import AuditConfig, plain
 from weakspot.contracts import Classifier, Data, Threat
 from weakspot.data import limit as first_of
 from weakspot.data import load as load_data
+from weakspot.data import with_classes
 from weakspot.errors import InputError, SetupError, unknown
-from weakspot.models import LoadedModel
+from weakspot.models import LoadedModel, frozen
 from weakspot.models import load as read_model
 from weakspot.threats import PRESETS, plan_threats, threat_address
+from weakspot.threats.precision import search_precision
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_PRESET = "quick"
@@ -47,17 +49,20 @@ class Prepared:
 
 
 def load_model(
-    model: Any = None, *, weights: str | Path | None = None, data: Data, trust_pickle: bool = False
+    model: Any = None, *, weights: str | Path | None = None, data: Any = None, trust_pickle: bool = False
 ) -> LoadedModel:
     """The classifier at an address (or an object) for the images of `data`, in eval mode on the CPU.
 
+    `data` is what `audit` takes; None is what `audit` would take for this model.
+
     Raises:
-        InputError: no such model, or weights that do not fit.
+        InputError: no such model or data, or weights that do not fit.
 
     """
-    channels, size, _ = data.shape
+    read = load_data(default_data(model) if data is None else data)
+    channels, size, _ = read.shape
     return read_model(
-        model, weights=weights, channels=channels, classes=len(data.classes), size=size, trust_pickle=trust_pickle
+        model, weights=weights, channels=channels, classes=len(read.classes), size=size, trust_pickle=trust_pickle
     )
 
 
@@ -72,6 +77,7 @@ def prepare(
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    precision: str = "auto",
     seed: int = 0,
     block: int = 256,
     shard: str | None = None,
@@ -88,15 +94,17 @@ def prepare(
     # What costs nothing to check comes before data and model are read.
     where, part, given = device_of(device), shard_of(shard), _radii(radius)
     named = tuple(threats) or _preset(preset or DEFAULT_PRESET)
+    searched = search_precision(precision, where)
     if block < 1:
         raise InputError(f"a block has at least 1 sample, got --block {block}")
     read = load_data(default_data(model) if data is None else data, split="test", offline=offline, seed=seed)
-    read = read if limit is None else first_of(read, limit)
     if len(read.classes) < 2:
         raise InputError(f"{read.name} has one class only ({read.classes[0]}); an audit compares at least two classes")
     radii = given if given or read.radius is None else [Radius.of(read.radius)]
     planned = plan_threats(named, radii)
     loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
+    read = as_many_classes(read, loaded.module)
+    read = read if limit is None else first_of(read, limit)
     config = AuditConfig(
         model=loaded.address,
         weights=None if weights is None else str(weights),
@@ -105,6 +113,7 @@ def prepare(
         preset=None if threats else preset or DEFAULT_PRESET,
         threats=tuple(one if isinstance(one, str) else threat_address(one) for one in threats),
         limit=limit,
+        precision=searched if any(getattr(one, "rough", False) for one in planned) else None,
         seed=seed,
         block=block,
     )
@@ -118,6 +127,16 @@ def prepare(
     manifest = auditing.plan(described, read, planned, plain(config), seed, block, where)
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
     return Prepared(loaded, read, tuple(planned), manifest, config, folder, where, part)
+
+
+def as_many_classes(data: Data, module: Classifier) -> Data:
+    """`data` with a class for each logit of the model, where its classes are no more than its labels' numbers."""
+    try:
+        with frozen(module), torch.no_grad():
+            logits = module(data.batch([0])).shape[1]
+    except Exception:  # the user's code may raise anything; `check_fit` will explain it
+        return data
+    return with_classes(data, logits)
 
 
 def default_data(model: Any) -> str:

@@ -31,6 +31,16 @@ def test_the_interval_holds_with_sizes_of_a_long_tail():
     assert np.mean([run.low <= 0.2 <= run.high for run in runs]) >= 0.94
 
 
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_the_correction_never_lowers(profile):
+    """A minimum of noisy numbers is never too high on average; few draws must not say so either."""
+    samples = np.full(10, 100)
+    for seed in range(40):
+        correct = np.random.default_rng(seed).binomial(samples, PROFILES[profile])
+        found = worst_class(correct, samples, seed, draws=20)
+        assert found.corrected >= found.accuracy
+
+
 @pytest.mark.parametrize("profile, limit", [("equal", 0.025), ("near tie", 0.015), ("clear", 0.02)])
 def test_the_correction_removes_most_of_the_bias(profile, limit):
     truth = PROFILES[profile]

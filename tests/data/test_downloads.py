@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from weakspot.data import NAMED, load
-from weakspot.data.downloads import Source, cache_folder, obtain
+from weakspot.data.downloads import Source, cache_folder, check_present, obtain
 from weakspot.errors import InputError, SetupError
 
 CONTENT = b"published" * 1000
@@ -98,6 +98,9 @@ def test_offline_asks_for_nothing_and_says_which_file_goes_where(server, cache, 
     monkeypatch.setenv("WEAKSPOT_OFFLINE", "1" if by == "environment" else "0")
     with pytest.raises(SetupError, match=rf"offline, and {cache}/x.bin is missing; put the file of {url}/x.bin there"):
         obtain(source, cache, offline=by == "argument")
+    both = [source, Source("y.bin", DIGEST, (f"{url}/y.bin",))]
+    with pytest.raises(SetupError, match=rf"x.bin and y.bin are not in {cache}; put {url}/x.bin and {url}/y.bin there"):
+        check_present(both, cache)
     assert asked == []
     assert not cache.exists()
     cache.mkdir()

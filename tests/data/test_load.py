@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import weakspot.registry
-from weakspot.data import Subset, encoded, limit, load
+from weakspot.data import Subset, encoded, limit, load, with_classes
+from weakspot.data.arrays import ArrayData
 from weakspot.data.encoded import EncodedData
 from weakspot.errors import InputError
 
@@ -213,3 +214,13 @@ def test_batches_and_digests_hold_one_batch_of_floats():
     data = load((images, np.zeros(len(images), int)))
     assert peak(lambda: data.batch(range(64))) < 64 * 2500 * 3
     assert peak(data.digest) < 1024 * 2500 * 3
+
+
+def test_classes_that_were_only_counted_grow_to_the_models_and_named_ones_do_not():
+    images, labels = np.zeros((4, 5, 5), np.uint8), [0, 2, 1, 2]
+    counted, named = load((images, labels)), ArrayData.of(images, labels, classes=["a", "b", "c"])
+    assert with_classes(counted, 5).classes == ("0", "1", "2", "3", "4")
+    assert with_classes(counted, 5).digest() != counted.digest()
+    assert with_classes(counted, 2) is counted
+    assert with_classes(named, 5) is named
+    assert with_classes(limit(counted, 2), 5).classes == ("0", "1", "2")

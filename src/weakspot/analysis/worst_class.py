@@ -91,7 +91,7 @@ def corrected_minimum(correct: ClassCounts, samples: ClassCounts, random: np.ran
     truth = np.clip(shrunk(correct, samples), 0, 1)
     # Classes as rows: numpy draws several times faster where n and p stay the same from draw to draw.
     simulated = random.binomial(samples[:, None], truth[:, None], (len(samples), draws)) / samples[:, None]
-    bias = simulated.min(axis=0).mean() - truth.min()
+    bias = min(simulated.min(axis=0).mean() - truth.min(), 0.0)  # never above 0 (Jensen), save for the draws' noise
     return float(np.clip((correct / samples).min() - bias, 0, 1))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -33,6 +33,7 @@ def audit(
     seed: Annotated[int, Shown] = 0,
     block: Annotated[int, Shown] = 256,
     device: Annotated[str, Shown] = "auto",
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Shown] = "auto",
     offline: bool = False,
     trust_pickle: bool = False,
     output: Output = DEFAULT,
@@ -78,6 +79,8 @@ def audit(
         Samples in a unit of work.
     device
         Where to compute: auto, cpu, cuda or cuda:N.
+    precision
+        What `standard` searches in: auto is bf16 where the device has units for it. float32 judges every image.
     offline
         Touch no network.
     trust_pickle
@@ -98,6 +101,7 @@ def audit(
         limit=limit,
         out=out,
         device=device,
+        precision=precision,
         seed=seed,
         block=block,
         shard=shard,

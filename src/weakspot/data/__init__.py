@@ -18,6 +18,7 @@ from weakspot.data.cifar_binary import read_cifar10, read_cifar100
 from weakspot.data.factory import is_module, make
 from weakspot.data.folder import read_folder
 from weakspot.data.idx import read_idx
+from weakspot.data.labels import numbered, numbers
 from weakspot.data.longtail import LongTail, long_tail
 from weakspot.data.named import NAMED
 from weakspot.data.npz import read_npz
@@ -27,7 +28,18 @@ from weakspot.data.torch_dataset import DatasetData, from_dataset
 from weakspot.errors import InputError, unknown
 from weakspot.registry import find
 
-__all__ = ["NAMED", "READERS", "ArrayData", "Subset", "describe", "from_dataset", "limit", "load", "long_tail"]
+__all__ = [
+    "NAMED",
+    "READERS",
+    "ArrayData",
+    "Subset",
+    "describe",
+    "from_dataset",
+    "limit",
+    "load",
+    "long_tail",
+    "with_classes",
+]
 
 READERS: dict[str, Callable[[Path, str], Data]] = {
     "idx": read_idx,
@@ -73,6 +85,16 @@ def load(source: object, *, split: str = "test", offline: bool = False, seed: in
     tail = LongTail.of(found["tail"], seed if found["seed"] is None else int(found["seed"]))
     data = _at(found["base"], split, offline)
     return data if data.split == "test" else long_tail(data, tail)
+
+
+def with_classes(data: Data, count: int) -> Data:
+    """`data` with so many classes, where its classes are numbers that were counted from the labels alone.
+
+    A split may lack the highest classes, and nothing but the model knows of them. Named classes stay as they are.
+    """
+    if isinstance(data, ArrayData | DatasetData) and numbered(data.classes) and count > len(data.classes):
+        return replace(data, classes=numbers(count))
+    return data
 
 
 def describe(data: Data) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +38,20 @@ def is_offline(offline: bool) -> bool:
     return offline or os.environ.get("WEAKSPOT_OFFLINE", "0") not in ("", "0")
 
 
+def check_present(sources: Sequence[Source], folder: Path) -> None:
+    """Offline, name all that is missing at once.
+
+    Raises:
+        SetupError: some of the files are not in `folder`.
+
+    """
+    if absent := [source for source in sources if not (folder / source.file).is_file()]:
+        names, urls = (" and ".join(part) for part in ([s.file for s in absent], [s.urls[0] for s in absent]))
+        raise SetupError(
+            f"offline, and {names} {'is' if len(absent) == 1 else 'are'} not in {folder}; put {urls} there"
+        )
+
+
 def obtain(source: Source, folder: Path, *, offline: bool) -> Path:
     """The path of the file in `folder`, fetched when it is not there.
 
@@ -66,6 +81,7 @@ def obtain(source: Source, folder: Path, *, offline: bool) -> Path:
 def _fetch(source: Source, path: Path) -> Path:
     import pooch
 
+    pooch.get_logger().setLevel(logging.WARNING)  # it would tell of every URL it tries; the log below does
     found: list[str] = []
     for url in source.urls:
         logging.getLogger(__name__).info("fetching %s to %s", url, path)
@@ -76,8 +92,14 @@ def _fetch(source: Source, path: Path) -> Path:
         except (OSError, ValueError) as error:  # no connection, or pooch's refusal of another SHA-256
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise SetupError(f"the disk of {path.parent} is full; free some space and try again") from error
-            found.append(f"{url}: {reason(error)}")
+            found.append(f"{url}: {_brief(error)}")
     raise SetupError(f"cannot fetch {path.name} ({'; '.join(found)}); put the file at {path} yourself")
+
+
+def _brief(error: Exception) -> str:
+    """What went wrong; an HTTP client nests five errors of which only the kind of the outer one can be read."""
+    said = reason(error)
+    return type(error).__name__ if "Max retries exceeded" in said or "object at 0x" in said else said
 
 
 def _sha256(path: Path) -> str:

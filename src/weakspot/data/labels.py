@@ -45,6 +45,16 @@ def check_labels(labels: object, samples: int, where: str) -> Int[Tensor, " samp
     return torch.from_numpy(array.astype(np.int64))
 
 
+def numbers(count: int) -> tuple[str, ...]:
+    """The names of classes that nobody named."""
+    return tuple(str(number) for number in range(count))
+
+
+def numbered(classes: Sequence[str]) -> bool:
+    """Whether nobody named these classes."""
+    return tuple(classes) == numbers(len(classes))
+
+
 def check_classes(classes: Sequence[object] | None, labels: Int[Tensor, " samples"], where: str) -> tuple[str, ...]:
     """A name for every class; numbers where `classes` is None. A class without samples is allowed.
 
@@ -54,7 +64,7 @@ def check_classes(classes: Sequence[object] | None, labels: Int[Tensor, " sample
     """
     highest = int(labels.max()) if len(labels) else -1
     if classes is None:
-        return tuple(str(number) for number in range(highest + 1))
+        return numbers(highest + 1)
     names = tuple(str(name) for name in classes)
     if highest >= len(names):
         raise InputError(f"{where}: label {highest} is out of range for {len(names)} class names; name every class")

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from weakspot.data.arrays import ArrayData
 from weakspot.data.cifar_binary import read_cifar10, read_cifar100
-from weakspot.data.downloads import Source, cache_folder, obtain
+from weakspot.data.downloads import Source, cache_folder, check_present, is_offline, obtain
 from weakspot.data.idx import read_idx
 from weakspot.data.npz import read_npz
 
@@ -65,6 +65,8 @@ class Named:
         if self.system is not None and all((self.system / source.file).is_file() for source in sources):
             return self.system
         folder = cache_folder() / self.name
+        if is_offline(offline):
+            check_present(sources, folder)
         files = [obtain(source, folder, offline=offline) for source in sources]
         return files[0] if len(files) == 1 else folder
 

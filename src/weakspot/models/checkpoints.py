@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import safetensors.torch
 import torch
@@ -71,7 +72,9 @@ def tensors_only(content: bytes) -> Any:
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  # the one place for it
+        with catch_warnings():
+            simplefilter("ignore")  # torch warns of a pickle's protocol; what is wrong is said by the error below
+            return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  # the one place for it
     except Exception as error:  # the unpickler raises nearly any type on damaged input
         if not trust_pickle:
             raise _refusal(path, error) from error
@@ -85,14 +88,21 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
 def _refusal(path: Path, error: Exception) -> InputError:
     """A pickle that wants code and a file that is damaged need different deeds."""
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if isinstance(error, UnpicklingError) and found:
+    if isinstance(error, UnpicklingError) and (found or _is_pickle(path)):
+        what = f" ({found[1]})" if found else ""
         return InputError(
-            f"{path} (SHA-256 {sha256(path)}) holds more than tensors ({found[1]}), and reading that executes code; "
+            f"{path} (SHA-256 {sha256(path)}) holds more than tensors{what}, and reading that executes code; "
             "save a plain state dict, or vouch for the file with --trust-pickle (trust_pickle=True)"
         )
     return InputError(
         f"{path} cannot be read as a checkpoint, it may be cut short: {type(error).__name__}; fetch it again"
     )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether the file is a whole pickle of a protocol that torch.save does not write; nothing in it is executed."""
+    content = path.read_bytes()
+    return content[:1] == b"\x80" and content[-1:] == b"."
 
 
 def _first_line(error: Exception) -> str:

@@ -64,7 +64,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
     "standard": ("standard",),
     "autoattack": ("autoattack",),
     "rand": ("rand",),
-    "quick": ("pgd", "apgd-ce", "apgd-dlr"),
+    "quick": ("fgsm", "pgd", "apgd-ce", "apgd-dlr"),
 }
 """Named lists of threats that are run at each radius; `clean` always runs."""
 
@@ -101,18 +101,17 @@ def parse_threat(address: str, radius: Radius | None = None) -> Threat:
                 f"{parts.name} needs a radius and the data set has no customary one; "
                 f"give --radius linf:8/255 or write {parts.name}@linf:8/255"
             )
-        options["radius"] = _fitting(made, parts.name, Radius.of(parts.place) if parts.place is not None else radius)
+        options["radius"] = Radius.of(parts.place) if parts.place is not None else radius
+        _check_norm(parts.name, getattr(made, "norms", ("linf", "l2")), options["radius"])
     elif parts.place is not None:
         raise InputError(f"{parts.name} takes no radius, got {address!r}; write {parts.name}")
     return made(**options)
 
 
-def _fitting(made: type[Threat], name: str, radius: Radius | None) -> Radius | None:
-    """`radius`, where the threat has a ball of its norm; one that has others than linf and l2 says so in `norms`."""
-    norms = getattr(made, "norms", ("linf", "l2"))
-    if radius is not None and radius.norm not in norms:
+def _check_norm(name: str, norms: Sequence[str], radius: object) -> None:
+    """Refuse a ball that the threat does not have; one that has others than linf and l2 says so in `norms`."""
+    if isinstance(radius, Radius) and radius.norm not in norms:
         raise InputError(f"{name} works in {' and '.join(norms)}, got {radius}; give a radius in one of these norms")
-    return radius
 
 
 def plan_threats(addresses: Sequence[str | Threat], radii: Sequence[Radius]) -> list[Threat]:

@@ -1,6 +1,7 @@
 """What every attack stands on: a model that counts what it is asked, and the worst point seen for each image."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -46,6 +47,15 @@ class Oracle:
         else:
             counter.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
 
+    def rough(self) -> "Oracle | None":
+        """An oracle of the model's bfloat16 twin that counts into this one; None for a model without a twin."""
+        twin = getattr(self.model, "rough", None)
+        if twin is None:
+            return None
+        found = copy(self)  # shallow: the counters and the credits are the same objects
+        found.model = twin
+        return found
+
     def credit(self, rows: Rows, part: str) -> None:
         """Note which part of an ensemble broke these rows; the first one that claims a row keeps it."""
         for row in rows.tolist():
@@ -66,6 +76,24 @@ class Search:
         with torch.no_grad():
             self.clean_logits = self.oracle(images)
         self.lowest = margin(self.clean_logits, labels)
+
+    def rough(self) -> "Search":
+        """A copy that looks and judges by the model's bfloat16 twin; itself where there is none.
+
+        What it keeps in `best` and `lowest` is its own: only an exact search may call an image wrong (`confirm`).
+        """
+        oracle = self.oracle.rough()
+        if oracle is None:
+            return self
+        found = copy(self)
+        found.oracle, found.best, found.lowest = oracle, self.best.clone(), self.lowest.clone()
+        return found
+
+    def confirm(self, rough: "Search", rows: Rows) -> None:
+        """Judge in float32 what a rough search found on these rows."""
+        lower = rows[rough.lowest[rows] < self.lowest[rows]]
+        if rough is not self and len(lower):
+            self.logits(rough.best[lower], lower)
 
     def alive(self, rows: Rows | None = None) -> Int[Tensor, " alive"]:
         """Those of `rows` (by default of all) that nothing has broken yet."""

@@ -46,6 +46,8 @@ class Stage:
     loss: Literal["ce", "dlr", "mifpe", "pm"] | None = None
     targets: NonNegativeInt = 0
     share: PositiveFloat = 1.0
+    rough: bool = False
+    """Search in bfloat16 where the model has a twin of that precision; float32 judges what it finds."""
 
     @property
     def name(self) -> str:
@@ -67,7 +69,9 @@ class Stage:
             radii = search.images.new_full((len(rows),), float(self.radius))
             x0, sample = search.images[rows], search.sample[rows]
             start = extreme_start(x0, radii, self.radius.norm, sample, search.seed, purpose)
-            apgd(search, rows, radii, self.radius.norm, loss, self.steps, start)
+            searching = search.rough() if self.rough else search
+            apgd(searching, rows, radii, self.radius.norm, loss, self.steps, start)
+            search.confirm(searching, rows)
 
 
 @settings
@@ -143,6 +147,7 @@ class Standard:
     radius: RadiusField
     name: ClassVar[str] = "standard"
     kind: ClassVar[Kind] = "adversarial"
+    rough: ClassVar[bool] = True
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """Each image's lowest-margin point over all stages, the clean image included."""
@@ -152,11 +157,11 @@ class Standard:
         """The stages in their order."""
         radius = self.radius
         return [
-            Stage(radius=radius, loss="dlr", steps=10),
-            Stage(radius=radius, loss="mifpe", steps=20),
-            Stage(radius=radius, targets=3, steps=20),
+            Stage(radius=radius, loss="dlr", steps=10, rough=True),
+            Stage(radius=radius, loss="mifpe", steps=20, rough=True),
+            Stage(radius=radius, targets=3, steps=20, rough=True),
             Stage(radius=radius, loss="pm", steps=40),
-            Stage(radius=radius, targets=9, steps=25, share=0.3),
+            Stage(radius=radius, targets=9, steps=25, share=0.3, rough=True),
             Stage(radius=radius, loss="ce", steps=100, share=0.1),
             Sentinel(radius=radius),
         ]
