@@ -70,7 +70,12 @@ def test_another_policy_is_refused(tmp_path: Path) -> None:
         ("dafa", "standard", {}, "policy dafa turns radius class by class, which standard has not"),
         ("dafa", "pgd-at", {"epochs": 1}, "learns in one epoch and acts in the next, got epochs=1"),
         ("cfa", "trades", {"validation": 0.0}, "looks at held-out images, got validation=0"),
-        ("cfa", "trades", {"average": 0.0}, r"got average=0; use another or cfa(fawa=False)"),
+        (
+            "cfa",
+            "trades",
+            {"average": 0.0},
+            "averages the weights itself, got average=0.0; use another or cfa(fawa=False)",
+        ),
         ("daffa", "trades", {}, "did you mean 'dafa'"),
         ("dafa@linf:0.1", "trades", {}, "a policy has no place"),
         ("dafa(lam=-1)", "trades", {}, "greater than or equal to 0"),

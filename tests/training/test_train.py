@@ -218,6 +218,8 @@ def test_a_wrong_argument_is_one_clear_line_and_leaves_no_folder(
     [
         ({"schedule": "cosin"}, "'constant', 'step', 'cosine' or 'one-cycle'"),
         ({"select": "best"}, "'last', 'average', 'worst' or 'sum'"),
+        ({"optimizer": "adam"}, "'sgd' or 'adamw'"),
+        ({"average": "sw"}, "'swa'"),
         ({"precision": "fp16"}, "'fp32' or 'bf16'"),
         ({"head": "cosin"}, "'linear' or 'cosine'"),
         ({"epoch": 3}, "epoch: Unexpected keyword argument"),

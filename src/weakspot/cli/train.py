@@ -21,11 +21,13 @@ def train(
     radius: str | None = None,
     epochs: Annotated[int, Shown] = 30,
     batch: Annotated[int, Shown] = 128,
+    optimizer: Annotated[Literal["sgd", "adamw"], Shown] = "sgd",
     lr: Annotated[float, Shown] = 0.1,
     momentum: Annotated[float, Shown] = 0.9,
     weight_decay: Annotated[float, Shown] = 5e-4,
+    spare_norms: bool = False,
     schedule: Annotated[Literal["constant", "step", "cosine", "one-cycle"], Shown] = "one-cycle",
-    average: Annotated[float, Shown] = 0.999,
+    average: Annotated[float | Literal["swa"], Shown] = 0.999,
     smoothing: Annotated[float, Shown] = 0.0,
     crop: Annotated[float, Shown] = 0.125,
     no_flip: bool = False,
@@ -63,16 +65,21 @@ def train(
         Passes over the training images.
     batch
         Images in a step.
+    optimizer
+        How gradients become steps; adamw wants an lr near 0.001.
     lr
         The highest learning rate.
     momentum
-        Of SGD.
+        Of SGD; of AdamW the first beta.
     weight_decay
-        Of SGD.
+        How strongly weights are pulled to 0.
+    spare_norms
+        No weight decay on norms and biases.
     schedule
         How the learning rate goes.
     average
-        Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing.
+        Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing,
+        swa the last quarter's epochs alike.
     smoothing
         The share of each label that is spread over all classes.
     crop
@@ -116,9 +123,11 @@ def train(
             radius=radius,
             epochs=epochs,
             batch=batch,
+            optimizer=optimizer,
             lr=lr,
             momentum=momentum,
             weight_decay=weight_decay,
+            spare_norms=spare_norms,
             schedule=schedule,
             average=average,
             smoothing=smoothing,

@@ -1,9 +1,22 @@
-"""An exponential moving average of the weights (Polyak and Juditsky, 1992), with batch-norm statistics of its own."""
+"""Averages of the weights, with batch-norm statistics of their own.
+
+By step: an exponential moving average (Polyak and Juditsky, 1992). By epoch: what a policy rules, or SWA, the mean of
+the weights at the ends of the last epochs (Izmailov et al., 2018, arXiv:1803.05407).
+"""
 
 from copy import deepcopy
 
 import torch
 from torch import nn
+
+SWA_FROM = 0.75
+"""The share of the run after which SWA begins, as in the paper's CIFAR runs."""
+
+
+def swa_keep(epoch: int, epochs: int) -> float:
+    """The share of the average that the weights of this epoch (from 0) leave: 0 before SWA begins, then n / (n + 1)."""
+    taken = epoch - min(round(SWA_FROM * epochs), epochs - 1)
+    return taken / (taken + 1) if taken > 0 else 0.0
 
 
 def decay_at(decay: float, step: int) -> float:

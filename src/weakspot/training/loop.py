@@ -12,13 +12,14 @@ from accelerate import Accelerator
 from jaxtyping import Int
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from weakspot.contracts import Images, Labels, Logits
 from weakspot.errors import InputError
 from weakspot.models import ModelSpec
 from weakspot.models.checkpoints import write
 from weakspot.training.augment import crop, flip
-from weakspot.training.averaging import Average
+from weakspot.training.averaging import Average, swa_keep
 from weakspot.training.checkpoints import NAME, Progress, load_checkpoint, save_checkpoint
 from weakspot.training.folder import export
 from weakspot.training.history import Live, Row, describe, read_history, write_history
@@ -129,7 +130,20 @@ def conclude(run: Run, epoch: int) -> Validation:
     run.state = run.policy.after_epoch(run.state, run.given, Epoch(epoch, live))
     if run.average and run.policy.averages:
         run.average.mix(run.model, run.policy.keep(run.state))
+    elif run.average and run.config.average == "swa":
+        keep = swa_keep(epoch, run.config.epochs)
+        run.average.mix(run.model, keep)
+        if keep:
+            remeasure(run, epoch)
     return live if live and not run.average else run.validated(run.final)
+
+
+def remeasure(run: Run, epoch: int) -> None:
+    """Give SWA's weights batch-norm statistics: the means over this epoch's training images, clean (section 3.2)."""
+    assert run.average is not None, "SWA has an average"
+    parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
+    update_bn((augmented(run, rows, epoch) for rows in parts), run.at_precision(run.average.module))
+    run.average.module.eval()
 
 
 def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
@@ -163,7 +177,7 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
             )
         )
         value = losses.total.item()
-        if run.average and not run.policy.averages:
+        if run.average and run.config.average != "swa" and not run.policy.averages:
             run.average.update(run.model, step)
         seen = Batch(epoch, labels, losses.logits, losses.per_sample)
         run.state = run.policy.after_batch(run.state, run.given, seen)

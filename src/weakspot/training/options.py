@@ -11,6 +11,7 @@ from pydantic import Field
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
 from weakspot.models.heads import Head
+from weakspot.training.optimisers import Optimiser
 from weakspot.training.schedules import Schedule
 
 Precision = Literal["fp32", "bf16"]
@@ -38,13 +39,19 @@ class TrainConfig:
     """To train and to validate at; None trains and validates on clean images only."""
     epochs: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)]
+    optimizer: Optimiser
     lr: Annotated[float, Field(gt=0)]
-    """Of SGD, at the schedule's peak."""
+    """At the schedule's peak."""
     momentum: Share
+    """Of SGD; the first beta of AdamW."""
     weight_decay: Annotated[float, Field(ge=0)]
+    spare_norms: bool
+    """Whether norms and biases have no weight decay."""
     schedule: Schedule
-    average: Share
+    average: Share | Literal["swa"]
     """The decay per step of the weights' moving average, which is validated and saved; 0 averages nothing.
+
+    "swa" averages the weights at the ends of the run's last epochs alike (see `averaging.SWA_FROM`).
 
     A policy with an averaging of its own (FAWA) goes by its own decay per epoch instead.
     """

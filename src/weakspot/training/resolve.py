@@ -74,7 +74,7 @@ def smoothing_of(objective: Objective, smoothing: float) -> float:
     return smoothing
 
 
-def check_policy(policy: Policy, objective: Objective, *, epochs: int, validation: float, average: float) -> None:
+def check_policy(policy: Policy, objective: Objective, *, epochs: int, validation: float, average: float | str) -> None:
     """Refuse a policy that this objective, or this run, cannot carry.
 
     Raises:
@@ -91,8 +91,10 @@ def check_policy(policy: Policy, objective: Objective, *, epochs: int, validatio
         raise InputError(f"policy {name} learns in one epoch and acts in the next, got epochs={epochs}; use 2 or more")
     if policy.looks and not validation:
         raise InputError(f"policy {name} looks at held-out images, got validation=0; use validation=0.1")
-    if policy.averages and not average:
-        raise InputError(f"policy {name} averages the weights, got average=0; use another or {name}(fawa=False)")
+    if policy.averages and average in (0, "swa"):
+        raise InputError(
+            f"policy {name} averages the weights itself, got average={average}; use another or {name}(fawa=False)"
+        )
 
 
 def check_data(data: Data, *, zoo: bool) -> None:

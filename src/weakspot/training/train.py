@@ -18,6 +18,7 @@ from weakspot.training.folder import claim, mark_origin, spec_of
 from weakspot.training.loop import Run, fit
 from weakspot.training.objective import Knobs, Objective
 from weakspot.training.objectives import method_of, objective_of
+from weakspot.training.optimisers import Optimiser, optimiser_of
 from weakspot.training.options import Precision, Select, TrainConfig
 from weakspot.training.policies import address_of, policy_of
 from weakspot.training.policy import Given, Policy
@@ -44,11 +45,13 @@ def train(
     radius: str | Radius | None = None,
     epochs: int = 30,
     batch: int = 128,
+    optimizer: Optimiser = "sgd",
     lr: float = 0.1,
     momentum: float = 0.9,
     weight_decay: float = 5e-4,
+    spare_norms: bool = False,
     schedule: Schedule = "one-cycle",
-    average: float = 0.999,
+    average: float | Literal["swa"] = 0.999,
     smoothing: float = 0.0,
     crop: float = 0.125,
     flip: bool = True,
@@ -87,9 +90,11 @@ def train(
         radius=radius_of(objective, radius if radius is not None else data.radius),
         epochs=epochs,
         batch=batch,
+        optimizer=optimizer,
         lr=lr,
         momentum=momentum,
         weight_decay=weight_decay,
+        spare_norms=spare_norms,
         schedule=schedule,
         average=average,
         smoothing=smoothing_of(objective, smoothing),
@@ -159,10 +164,15 @@ def prepare(
         given=given,
         state=policy.start(given),
         model=module,
-        optimizer=torch.optim.SGD(
-            module.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, foreach=True
+        optimizer=optimiser_of(
+            config.optimizer,
+            module,
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            spare_norms=config.spare_norms,
         ),
-        average=Average(module, config.average) if config.average else None,
+        average=Average(module, 0.0 if config.average == "swa" else config.average) if config.average else None,
     )
 
 
