@@ -22,7 +22,7 @@ from weakspot.planning import Prepared, as_many_classes, default_data, device_of
 from weakspot.run import Run, open_run
 from weakspot.store import write_atomically, write_json
 from weakspot.threats.precision import with_rough
-from weakspot.training import train
+from weakspot.training import export, train
 
 __all__ = [
     "Comparison",
@@ -33,6 +33,7 @@ __all__ = [
     "doctor",
     "estimate",
     "explain",
+    "export",
     "load_data",
     "load_model",
     "open_run",

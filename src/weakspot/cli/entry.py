@@ -87,7 +87,13 @@ VERBS = {
         (
             "weakspot train standard --epochs 5",
             'weakspot train "trades(beta=3)" --data cifar10 --model resnet18-w16',
+            "weakspot train trades --policy dafa",
         ),
+    ),
+    "export": Verb(
+        "Write a trained model as one file that runs without weakspot.",
+        "RUN --pt2 FILE [OPTIONS]",
+        ("weakspot export runs/NAME --pt2 model.pt2",),
     ),
     "data list": Verb("Print the named sets, and how to name your own files.", "[OPTIONS]", ()),
     "data describe": Verb(
