@@ -8,6 +8,7 @@ Which axis holds the channels is decided by rule and never by looking at values:
 - `layout` overrules both. Float images whose shape looks like (N, H, W, C) are refused until it is given.
 """
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +88,9 @@ class ArrayData:
 
     def batch(self, rows: Sequence[int]) -> Images:
         """float32 images in [0, 1] of these positions, contiguous; a copy."""
-        return to_unit(self.images[np.asarray(rows, dtype=np.int64)])
+        images = to_unit(self.images[np.asarray(rows, dtype=np.int64)])
+        _let_go(self.images)
+        return images
 
     @cached_property
     def _digest(self) -> str:
@@ -96,6 +99,18 @@ class ArrayData:
     def digest(self) -> str:
         """SHA-256 (hex) of images, labels and class names; computed once."""
         return self._digest
+
+
+def _let_go(images: np.ndarray) -> None:
+    """Give the pages of a memory map back, so that reading a file once through does not hold all of it in memory.
+
+    They stay in the system's cache as long as nobody else needs the room.
+    """
+    base: object = images
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def to_numpy(images: object, where: str) -> np.ndarray:
