@@ -102,6 +102,24 @@ def test_the_history_holds_the_knobs_of_each_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method, combination", [("trades", "paper"), ("mart", "ours"), ("trades+awp", "ours")])
-def test_combinations_of_ours_are_marked(method: str, combination: str, tmp_path: Path) -> None:
+def test_combinations_of_ours_are_marked(
+    method: str, combination: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = run(tmp_path / "run", "cfa", method, epochs=2)
     assert json.loads((out / "policy.json").read_text())["combination"] == combination
+    assert (f"cfa over {method} is a combination of ours" in capsys.readouterr().err) == (combination == "ours")
+
+
+def test_fawa_averages_the_live_weights_of_the_epochs_that_pass(tmp_path: Path) -> None:
+    def stored(epochs: int, policy: str) -> dict[str, torch.Tensor]:
+        out = run(tmp_path / f"{epochs} {policy}", policy, model=mlp("linear"), epochs=epochs, schedule="constant")
+        return load_file(out / "checkpoint.safetensors")
+
+    live = [stored(epochs, "cfa(delta=0)") for epochs in (2, 3, 4)]
+    blocked = stored(4, "cfa(delta=1)")
+    for name in (n.removeprefix("model/") for n in live[0] if n.startswith("model/") and "tracked" not in n):
+        two, three, four = (state[f"model/{name}"] for state in live)
+        # A quarter of 4 epochs: from the second on, whose copy is the start.
+        expected = 0.85 * (0.85 * two + 0.15 * three) + 0.15 * four
+        torch.testing.assert_close(live[2][f"average/{name}"], expected)
+        assert torch.equal(blocked[f"average/{name}"], blocked[f"model/{name}"]), "no epoch passes: the live weights"

@@ -19,6 +19,7 @@ from weakspot.errors import InputError, SetupError
 from weakspot.models import ModelSpec, save_model
 from weakspot.models.checkpoints import save, write
 from weakspot.models.zoo.model import ZooModel
+from weakspot.training.history import Live
 from weakspot.training.objective import Objective
 from weakspot.training.objectives import method_of
 from weakspot.training.options import TrainConfig, differences
@@ -55,10 +56,13 @@ def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
 
 
 def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:
-    """Note beside a policy whether its paper defines it over this objective ("paper") or we do ("ours")."""
-    if policy.name != "none":
-        note = {"policy": address_of(policy), "method": method_of(objective), "combination": origin(policy, objective)}
-        write(folder / POLICY, (dumps(note, indent=2) + "\n").encode())
+    """Note and say whether the policy's paper defines it over this objective ("paper") or we do ("ours")."""
+    if policy.name == "none":
+        return
+    note = {"policy": address_of(policy), "method": method_of(objective), "combination": origin(policy, objective)}
+    write(folder / POLICY, (dumps(note, indent=2) + "\n").encode())
+    if note["combination"] == "ours":
+        Live().line(f"{note['policy']} over {note['method']} is a combination of ours, which no paper defines")
 
 
 def read_config(path: Path) -> dict[str, Any]:
