@@ -67,7 +67,8 @@ def test_another_policy_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "policy, method, changed, says",
     [
-        ("dafa", "standard", {}, "policy dafa turns radius class by class, which standard has not"),
+        ("dafa", "standard", {}, "policy dafa sets the radius of each class, which standard does not have"),
+        ("fair-tat", "n-fgsm", {}, "sets the target of each class, which n-fgsm does not have; use it over pgd-at"),
         ("dafa", "pgd-at", {"epochs": 1}, "learns in one epoch and acts in the next, got epochs=1"),
         ("cfa", "trades", {"validation": 0.0}, "looks at held-out images, got validation=0"),
         (

@@ -11,6 +11,14 @@ from weakspot.training.objective import Objective
 from weakspot.training.options import Precision
 from weakspot.training.policy import Policy
 
+KNOBS = {
+    "radius": "the radius",
+    "natural": "the weight of clean losses",
+    "robust": "the weight of attacked losses",
+    "beta": "the trade-off",
+    "target": "the target",
+}
+
 
 def device_of(device: str) -> torch.device:
     """The device to train on: `cpu`, `cuda`, `cuda:N`, or `auto`, the GPU where there is one.
@@ -84,8 +92,8 @@ def check_policy(policy: Policy, objective: Objective, *, epochs: int, validatio
     name = policy.name
     if missing := sorted(policy.needs - objective.base.carries):
         raise InputError(
-            f"policy {name} turns {', '.join(missing)} class by class, which {objective.base.name} has not; "
-            "use it over pgd-at, trades or mart"
+            f"policy {name} sets {' and '.join(KNOBS[knob] for knob in missing)} of each class, which "
+            f"{objective.base.name} does not have; use it over pgd-at, trades or mart"
         )
     if not policy.acts_at_once and epochs < 2:
         raise InputError(f"policy {name} learns in one epoch and acts in the next, got epochs={epochs}; use 2 or more")
