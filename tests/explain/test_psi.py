@@ -50,9 +50,13 @@ def test_images_that_nothing_moves():
     assert (some.still, none.still, overall.still) == (2, 2, 4)
     assert some.inverse_mean.value == pytest.approx(1 / 0.1875)
     assert some.mean.value == inf
-    assert none.inverse_mean.value == none.inverse_mean.low == none.median.value == inf
+    assert none.inverse_mean.value == none.median.value == inf
+    assert isnan(none.inverse_mean.low)  # of two images
     assert some.low_quantile.value == 2.0
-    assert not isnan(some.inverse_mean.high)
+    assert overall.inverse_mean.value == pytest.approx(8)
+    assert overall.inverse_mean.high == inf
+    every, _ = psi_figures(np.zeros(9), np.zeros(9, dtype=np.int64), 1, seed=0)
+    assert every.inverse_mean.low == every.low_quantile.high == inf
 
 
 @quick(max_examples=25)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 import planted
 from weakspot.errors import InputError, SetupError
 from weakspot.landscape.surfaces import grid, profiles, surfaces
+from weakspot.maths.losses import margin
 from weakspot.rng import normal
 
 
@@ -74,8 +75,8 @@ def test_a_grid_too_large_for_memory_is_split(plane, error, monkeypatch):
     found = surfaces(small, images, labels, torch.arange(7), (a, b), (grid(6), grid(11)))
     torch.testing.assert_close(found.decision, whole.decision)
     torch.testing.assert_close(found.cross_entropy, whole.cross_entropy)
-    assert sizes[1:8] == [462, 231, 115, 57, 28, 14, 7]
-    assert max(sizes[8:]) == 7
+    assert sizes[3:10] == [462, 231, 115, 57, 28, 14, 7]  # after the images themselves, and two to choose the layout
+    assert max(sizes[9:]) == 7
     limit = 7  # the images themselves still fit
     monkeypatch.setattr("weakspot.landscape.surfaces.NUMBERS", 0)
     found = surfaces(small, images, labels, torch.arange(7), (a, b), (grid(6), grid(11)))
@@ -149,3 +150,28 @@ def test_the_grid():
         two_classes(), none, torch.zeros(0, dtype=torch.int64), torch.arange(0), (none, none), (grid(3), grid(5))
     )
     assert empty.decision.shape == (0, 3, 5)
+
+
+class Views(nn.Module):
+    """Cannot take channels last: `view` needs its input in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.convolution(images).view(len(images), -1)[:, :5]
+
+
+def test_a_model_that_needs_its_order_of_pixels_has_the_same_surfaces():
+    model, count = Views().requires_grad_(False), 3
+    images = torch.rand(count, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    first, second = (torch.randn(count, 3, 6, 6, generator=torch.Generator().manual_seed(at)) for at in (2, 3))
+    labels, sample, steps = torch.tensor([0, 1, 4]), torch.arange(count), grid(5, 1.0)
+    with pytest.raises(RuntimeError, match="view size"):
+        model(images.contiguous(memory_format=torch.channels_last))
+    found = surfaces(model, images, labels, sample, (first, second), (steps, steps))
+    for i, at in enumerate(steps):
+        for j, place in enumerate(steps):
+            logits = model(images + at * first + place * second)
+            torch.testing.assert_close(found.decision[:, i, j], margin(logits, labels), rtol=1e-4, atol=1e-5)

@@ -15,6 +15,8 @@ from weakspot.analysis.bootstrap import DRAWS
 
 LOW = 0.1
 """The low quantile."""
+FEW = 5
+"""Below so many images a resample says little about others: there is no interval."""
 NUMBERS = 4_000_000
 """Resampled values held at once."""
 
@@ -23,7 +25,7 @@ Divergences = Float[np.ndarray, " samples"]
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its interval; infinite where no image moves, NaN without images."""
+    """A value with its interval; infinite where no image moves, NaN without images; no interval (NaN) of few."""
 
     value: float
     low: float
@@ -101,6 +103,10 @@ def _four(divergence: Float[np.ndarray, "... samples"]) -> Float[np.ndarray, "..
 
 def _figures(divergence: Divergences, drawn: Float[np.ndarray, "draws 4"], level: float) -> PsiFigures:
     values = _four(divergence)
+    if len(divergence) < FEW:
+        return PsiFigures(
+            len(divergence), int((divergence == 0).sum()), *(Figure(float(each), np.nan, np.nan) for each in values)
+        )
     # A limit between finite and infinite draws is one of them, not their mean.
     tail = (1 - level) / 2
     low, high = (

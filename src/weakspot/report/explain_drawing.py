@@ -123,11 +123,13 @@ def save(figure: Figure, path: Path) -> None:
     forms: dict[str, dict[str, str | None]] = {"png": {}, "svg": {"Date": None}}
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # found once, and not again for each format
+    # The layout leaves out labels of nested figures.
+    around = figure.get_tightbbox().padded(0.08)
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "weakspot"}):
         for form, undated in forms.items():
             write_atomically(
                 path.with_suffix(f".{form}"),
                 lambda aside, form=form, undated=undated: figure.savefig(  # type: ignore[misc]
-                    aside, format=form, dpi=DPI, metadata=undated
+                    aside, format=form, dpi=DPI, metadata=undated, bbox_inches=around
                 ),
             )

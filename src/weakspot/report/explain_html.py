@@ -12,8 +12,8 @@ from weakspot.report.explain_tables import (
     class_grid,
     cost_grid,
     proof_grid,
+    psi_text,
     said_of,
-    three,
     whole_line,
 )
 from weakspot.report.page import render
@@ -57,10 +57,9 @@ def verdict(summary: dict[str, Any]) -> str:
     found, name = entry["psi"], printable(entry["name"])
     if found["value"] is None:
         return "The search moved no prediction of any class."
-    low, high = three(found["low"]), three(found["high"])
     return (
-        f"Predictions are easiest to move for {name}: psi {three(found['value'])} [{low}, {high}] in form B, within "
-        f"{summary['radius']} of each image."
+        f"Predictions are easiest to move for {name}: psi {psi_text(found)} in form B, within {summary['radius']} of "
+        "each image."
     )
 
 

@@ -16,6 +16,8 @@ def psi_text(found: dict[str, Any], still: int = 0) -> str:
     """A value with its interval: 1.42 [1.20, 1.71]."""
     if found["value"] is None:
         return STILL if still else NONE
+    if found["low"] is None and found["high"] is None:
+        return three(found["value"])
     low, high = (three(found[key]) for key in ("low", "high"))
     return f"{three(found['value'])} [{low}, {high}]"
 
