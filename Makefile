@@ -17,7 +17,7 @@ $(DONE): pyproject.toml constraints.txt
 	touch $(DONE)
 
 demo: setup
-	$(BIN)/weakspot audit
+	$(BIN)/weakspot audit --preset quick
 
 test: check
 

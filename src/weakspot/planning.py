@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from weakspot.threats import PRESETS, plan_threats, threat_address
 from weakspot.threats.precision import search_precision
 
 DEFAULT_DATA = "fashion-mnist-mini"
-DEFAULT_PRESET = "quick"
+DEFAULT_PRESET = "standard"
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def prepare(
     radius: str | Radius | Sequence[str | Radius] | None = None,
     preset: str | None = None,
     threats: Sequence[str | Threat] = (),
+    latent: str | None = None,
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -114,6 +115,7 @@ def prepare(
         threats=tuple(one if isinstance(one, str) else threat_address(one) for one in threats),
         limit=limit,
         precision=searched if any(getattr(one, "rough", False) for one in planned) else None,
+        latent=latent,
         seed=seed,
         block=block,
     )
@@ -124,7 +126,7 @@ def prepare(
         "digest": loaded.digest,
         "parameters": _parameters(loaded.module),
     }
-    manifest = auditing.plan(described, read, planned, plain(config), seed, block, where)
+    manifest = auditing.plan(described, read, planned, plain(replace(config, latent=None)), seed, block, where)
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
     return Prepared(loaded, read, tuple(planned), manifest, config, folder, where, part)
 

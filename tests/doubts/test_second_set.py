@@ -190,6 +190,24 @@ def test_square_is_read_from_the_rows_where_the_audit_ran_it(honest: Context, by
     assert (found.status, found.figure) == (status, by_square / 60)
 
 
+def test_what_the_search_may_have_missed_is_bounded_block_by_block(honest: Context) -> None:
+    """Two blocks of 100: in the first 40 survive and nothing is found, in the second the sentinel broke one."""
+    found_by = np.full(200, "", dtype=object)
+    found_by[40:100], found_by[100] = "apgd-dlr-10", "sentinel:fab-t"
+    address = "standard@linf:0.1"
+    rows = Outcomes.build(
+        sample=np.arange(200), label=np.arange(200) % 10, threat=address, found_by=found_by, correct=found_by == ""
+    )
+    described = {
+        "threats": [{"address": address, "kind": "adversarial", "radius": "linf:0.1"}],
+        "units": [{"threat": address, "start": start, "stop": start + 100} for start in (0, 100)],
+    }
+    says = black_box(replace(honest, rows=rows, manifest=described)).says
+    # 5 % of 40 are 2; none of 2 broken leaves a share of up to 1 - 0.05^(1/2).
+    assert "in 1 of 2 blocks" in says
+    assert f"none of 2 survivors drawn at random, so at most {1 - 0.05**0.5:.1%} of the 40 there" in says
+
+
 def test_what_gradients_broke_too_is_no_find_of_square(honest: Context) -> None:
     rows = [
         Outcomes.build(sample=np.arange(50), threat="square@linf:0.1", found_by="square", correct=False),

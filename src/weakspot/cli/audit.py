@@ -25,6 +25,7 @@ def audit(
     radius: Annotated[tuple[str, ...], Several] = (),
     preset: str | None = None,
     threats: Annotated[tuple[str, ...], Several] = (),
+    latent: str | None = None,
     limit: int | None = None,
     out: Path | None = None,
     shard: str | None = None,
@@ -57,10 +58,14 @@ def audit(
         How far an attack may change an image, such as linf:8/255 or l2:0.5; by default what is customary for the data.
         May be given several times.
     preset
-        A named list of attacks: quick (the default), standard, autoattack or rand (for models that draw at random).
+        A named list of attacks: standard (the default), quick (an upper bound in a fraction of the time), autoattack,
+        or rand (for models that draw at random).
     threats
         Threats instead of a preset, such as pgd, apgd-ce(steps=50)@l2:0.5, fog@3, pairs, or corruptions (15 kinds at
         5 severities). May be given several times.
+    latent
+        Also look at feature space before the last layer, clean and attacked: auto finds the layer, else name a module,
+        such as fc. It can be added to a finished run by giving the same command with it.
     limit
         Only the first N samples.
     out
@@ -98,6 +103,7 @@ def audit(
         radius=radius or None,
         preset=preset,
         threats=threats,
+        latent=latent,
         limit=limit,
         out=out,
         device=device,
@@ -113,7 +119,7 @@ def audit(
         return
     with Teller(output, len(prepared.threats)) as teller:
         teller.remark(headline(prepared))
-        run = api.carry_out(prepared, tell=teller.tell, remark=teller.remark)
+        run = api.carry_out(prepared, tell=teller.tell, remark=teller.remark, offline=offline)
     show_run(run, [run.folder / "report.html"], output)
 
 

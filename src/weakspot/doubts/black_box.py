@@ -1,6 +1,7 @@
 """T12: a search without gradients must be the weaker attack (Carlini et al., 2019; AutoAttack checks it too)."""
 
 import numpy as np
+import torch
 
 from weakspot.addresses import ThreatAddress
 from weakspot.doubts.check import Check
@@ -9,6 +10,7 @@ from weakspot.doubts.finding import Finding, Status
 from weakspot.doubts.hits import bounds, judge_hits
 from weakspot.maths.losses import margin
 from weakspot.threats.square import Square
+from weakspot.threats.standard import random_part
 
 QUERIES = 1000
 WARN = 0.002  # AutoAttack's threshold
@@ -60,7 +62,40 @@ def _from_rows(context: Context) -> Finding:
     )
     if status != "ok":
         says += "; gradients mislead here, so the robust accuracy rests on Square alone and may be too high"
-    return Finding("T12", status, share, FAIL if status == "fail" else WARN, says + ".")
+    return Finding("T12", status, share, FAIL if status == "fail" else WARN, f"{says}.{_sentinel(context)}")
+
+
+def _sentinel(context: Context) -> str:
+    """What `standard` may have missed, by the survivors that its sentinel drew at random; empty for other threats.
+
+    In a block where the sentinel broke anything the search widened to all survivors, so the bound is about the others.
+    """
+    assert context.rows is not None
+    names = [address for address in _addresses(context) if ThreatAddress.of(address).name == "standard"]
+    blocks = [unit for unit in (context.manifest or {}).get("units", ()) if unit["threat"] in names]
+    drawn, left, widened = 0, 0, 0
+    for unit in blocks:
+        rows = context.rows.of(unit["threat"])
+        rows = rows.where((rows.sample >= unit["start"]) & (rows.sample < unit["stop"]))
+        by_sentinel = np.array([str(part).startswith(("sentinel:", "widened:")) for part in rows.found_by], dtype=bool)
+        if by_sentinel.any():
+            widened += 1
+            continue
+        labels, sample = (
+            torch.from_numpy(column[rows.correct].astype(np.int64)) for column in (rows.label, rows.sample)
+        )
+        drawn += int(random_part(labels, sample, context.seed).sum())
+        left += len(sample)
+    if not blocks:
+        return ""
+    most = bounds(0, drawn)[1]
+    said = f" FAB-T or Square broke something in {widened} of {len(blocks)} blocks and went on there to all survivors"
+    if left:
+        said += (
+            f"; elsewhere they broke none of {drawn} survivors drawn at random, so at most {most:.1%} of the {left} "
+            "there would fall to them (95 % sure)"
+        )
+    return said + "."
 
 
 CHECK = Check(

@@ -29,6 +29,9 @@ from weakspot.threats.square import Square
 SENTINEL = 0.05
 """The share of survivors in each of the sentinel's two parts."""
 
+HARD = 0.3
+"""The share of each class's survivors that get the longer runs."""
+
 LOSSES: dict[str, Loss] = {
     "ce": cross_entropy,
     "dlr": dlr,
@@ -78,8 +81,9 @@ class Stage:
 class Sentinel:
     """Attacks of another kind on a few survivors; where one breaks a sample, on all of the block.
 
-    The few are a random part and the part with the lowest margins, each SENTINEL of the survivors, and in both the
-    classes take turns, so that none is left out. The random part bounds what the search may have missed.
+    All then get what the few got, and each class's hardest ones the attack at AutoAttack's length. The few are a random
+    part and the part with the lowest margins, each SENTINEL of the survivors, and in both the classes take turns, so
+    that none is left out. The random part bounds what the search may have missed.
     """
 
     radius: RadiusField
@@ -101,7 +105,10 @@ class Sentinel:
             search.oracle.credit(broken, f"sentinel:{probe.name}")
             if len(broken):
                 left = search.alive(rows)
-                full.run(search, left)
+                fresh = left[~torch.isin(left, probed)]
+                if len(fresh):
+                    probe.run(search, fresh)
+                full.run(search, hardest(search, search.alive(left), HARD))
                 search.oracle.credit(left[search.lowest[left] < 0], f"widened:{full.name}")
 
 
@@ -161,7 +168,7 @@ class Standard:
             Stage(radius=radius, loss="mifpe", steps=20, rough=True),
             Stage(radius=radius, targets=3, steps=20, rough=True),
             Stage(radius=radius, loss="pm", steps=40),
-            Stage(radius=radius, targets=9, steps=25, share=0.3, rough=True),
+            Stage(radius=radius, targets=9, steps=25, share=HARD, rough=True),
             Stage(radius=radius, loss="ce", steps=100, share=0.1),
             Sentinel(radius=radius),
         ]
