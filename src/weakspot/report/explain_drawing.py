@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import FuncFormatter
 
 from weakspot.report.figures import CLEAN, INK, LINE, MUTED, ROBUST, SCALE, shortened
 from weakspot.store import write_atomically
@@ -96,9 +96,14 @@ def tidy(axes: Axes) -> None:
 
 def logarithmic(axes: Axes) -> None:
     """A logarithmic x axis with plain numbers."""
+
+    def between(value: float, _: int) -> str:
+        low, high = axes.get_xlim()
+        return f"{value:g}" if high < 15 * low and f"{value:e}"[0] in "235" else ""
+
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(LogFormatter())
-    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.2, 0.5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(between))
 
 
 def named(axes: Axes, across: str, up: str) -> None:
