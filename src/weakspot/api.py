@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from weakspot import auditing, doubts
+from weakspot import auditing, doubts, latent_space
 from weakspot.addresses import Radius
 from weakspot.auditing import Progress
 from weakspot.comparison import Comparison, compare
@@ -55,6 +55,7 @@ def audit(
     radius: str | Radius | Sequence[str | Radius] | None = None,
     preset: str | None = None,
     threats: Sequence[str | Threat] = (),
+    latent: str | None = None,
     limit: int | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -78,6 +79,8 @@ def audit(
         radius: `linf:8/255`, several of them, or None for the data set's customary one.
         preset: A named list of threats; see `weakspot.threats.PRESETS`.
         threats: Addresses of threats, or threats made in Python, instead of a preset.
+        latent: Also look at feature space before the last layer: "auto" finds it, else the path of a module whose input
+            is wanted, such as "fc". It can be asked for later: rows that exist are kept.
         limit: Only the first N samples.
         out: The run folder; by default a name made of the run's digest under `runs/`, so that a repeated call resumes.
         device: "auto", "cpu", "cuda", "cuda:1", ...
@@ -102,6 +105,7 @@ def audit(
         radius=radius,
         preset=preset,
         threats=threats,
+        latent=latent,
         limit=limit,
         out=out,
         device=device,
@@ -112,7 +116,7 @@ def audit(
         offline=offline,
         trust_pickle=trust_pickle,
     )
-    return carry_out(prepared, tell=tell, remark=remark)
+    return carry_out(prepared, tell=tell, remark=remark, offline=offline)
 
 
 def carry_out(
@@ -120,12 +124,14 @@ def carry_out(
     *,
     tell: Callable[[Progress], None] | None = None,
     remark: Callable[[str], None] | None = None,
+    offline: bool = False,
 ) -> Run:
     """Do what `prepare` planned; finished units are left as they are."""
     tell, remark = tell or (lambda _: None), remark or (lambda _: None)
     module = on_device(prepared.device, prepared.model.module)
     with frozen(module):
         check_fit(module, prepared.data, prepared.device)
+        layer = latent_space.layer_of(prepared, module, remark)
     for line in auditing.open_run(prepared.folder, prepared.manifest):
         remark(line)
     text = to_yaml(prepared.config)
@@ -142,6 +148,8 @@ def carry_out(
         if not run.missing and (todo or not (prepared.folder / DOUBTS).exists()):
             remark("checking whether the result can be believed")
             doubt(prepared, run)
+        if layer is not None and not run.missing:
+            latent_space.look_inside(prepared, module, run, layer, remark, offline)
     run.report()
     return run
 

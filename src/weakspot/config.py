@@ -68,6 +68,9 @@ class AuditConfig:
     """The first N samples of the split."""
     precision: Literal["fp32", "bf16"] | None = None
     """What the stages search in that may be rough; float32 judges. None: no threat has such stages."""
+    latent: str | None = None
+    """Look at feature space before this layer, "auto" for the last one; it changes no row, so it is no part of what a
+    run is."""
     seed: int = 0
     block: pydantic.PositiveInt = 256
     """Samples in a unit of work; it takes part in what a run is, since sums over a batch round differently."""

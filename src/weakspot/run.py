@@ -23,6 +23,8 @@ from weakspot.report.values import to_csv
 from weakspot.report.words import headline
 from weakspot.store import read_json, read_units, write_atomically, write_json
 
+LATENT = "latent.json"
+
 
 def open_run(folder: str | Path) -> "Run":
     """The run in `folder`.
@@ -72,9 +74,15 @@ class Run:
         return read_json(path) if path.exists() else []
 
     @cached_property
+    def latent(self) -> dict[str, Any] | None:
+        """The content of latent.json, with maps and all distances; None where the run was not asked for it."""
+        path = self.folder / LATENT
+        return read_json(path) if path.exists() else None
+
+    @cached_property
     def summary(self) -> Summary:
         """The numbers of `summary.json`."""
-        return summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing)
+        return summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing, self.latent)
 
     @property
     def classes(self) -> list[ClassEntry]:
@@ -110,7 +118,7 @@ class Run:
         """Write summary.json, and the report to `html` (in the run folder by default); returns the page's path."""
         write_json(self.folder / "summary.json", self.summary)
         page = Path(html) if html is not None else self.folder / "report.html"
-        write_html(page, self.summary, self.manifest, list(self.found_images()))
+        write_html(page, self.summary, self.manifest, list(self.found_images()), self.latent)
         for path, make in ((latex, to_latex), (csv, to_csv), (markdown, to_markdown)):
             if path is not None:
                 text = make(self.summary)

@@ -13,9 +13,10 @@ from weakspot.analysis.cka import linear_cka
 from weakspot.analysis.latent import geometry
 from weakspot.analysis.neighbours import purity
 from weakspot.errors import InputError
-from weakspot.landscape.latent import describe, latent, summary_block
+from weakspot.landscape.latent import describe, latent
 from weakspot.landscape.seen import Seen, align, choose, look
 from weakspot.outcomes import Outcomes
+from weakspot.report.latent_tables import latent_block
 from weakspot.threats import parse_threat
 from weakspot.threats.clean import Clean
 from weakspot.threats.measure import measure
@@ -85,7 +86,7 @@ def test_maps_and_summary(seen):
         assert len(maps[method]["clean"]) == len(maps[method]["attacked"]) == 120
         assert len(maps[method]["clean"][0]) == 2
     json.dumps(found, allow_nan=False)
-    assert summary_block(found).keys() == found.keys() - {"distances", "maps"}
+    assert latent_block(found).keys() == found.keys() - {"distances", "maps"}
     assert describe(seen) == found
 
 
@@ -211,5 +212,5 @@ def test_a_thousand_classes(monkeypatch):
     assert len(found["classes"]) == 1000
     assert len(found["maps"]["sample"]) == 100
     assert len(set(found["maps"]["label"])) == 100
-    assert len(json.dumps(summary_block(found), allow_nan=False)) < 1_500_000
+    assert len(json.dumps(latent_block(found), allow_nan=False)) < 1_500_000
     assert found["explains"]["freedom"] == 996  # the number of samples is the same for all

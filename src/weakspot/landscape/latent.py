@@ -39,8 +39,6 @@ from weakspot.landscape.maps import POINTS, Map, draw_maps
 from weakspot.landscape.seen import SAMPLES, Seen, choose, look
 from weakspot.outcomes import Outcomes
 
-LARGE = ("distances", "maps")
-"""What `summary.json` leaves to `latent.json`."""
 FULL_DISTANCES = 100
 """Up to this many classes all pairs are listed."""
 
@@ -113,11 +111,6 @@ def describe(
         "maps": _maps(seen, seed),
     }
     return _plain(found)
-
-
-def summary_block(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The block `latent` of `summary.json`."""
-    return {key: value for key, value in found.items() if key not in LARGE}
 
 
 def _side(features: np.ndarray, seen: Seen, many: int) -> dict[str, Any]:

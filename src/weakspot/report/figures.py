@@ -35,6 +35,7 @@ DARK = {
     INK: "#e8e8e4", MUTED: "#a0a7b1", LINE: "#2d3238", PAPER: "#1b1e22",
     CLEAN: "#62b5e5", ROBUST: "#ff9457", DIAGONAL: "#262b31",
     "#009e73": "#3fcf9f", "#a4528a": "#dd8fc4", "#9a7200": "#e0b94a", "#3f7fa6": "#7fb8d8", "#6b6b6b": "#b0b0b0",
+    "#c2477a": "#f08ab4", "#4f62c4": "#98a6f5", "#5d8a1f": "#a3d160", "#3f9fb5": "#6fd3e8",
     "#f6f5f1": "#1f2328", "#f6dcc7": "#4a2f1e", "#dd8347": "#c46a2c", "#7d2f02": "#ffc59c",
 }  # fmt: skip
 """Each light colour's partner; the page swaps them for readers of dark pages."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from weakspot.report import figures, heatmaps
 from weakspot.report.findings import agreement, aimed, coupling
+from weakspot.report.latent_figures import latent_drawings
+from weakspot.report.latent_tables import latent_grids, latent_sentences
 from weakspot.report.page import render
 from weakspot.report.schema import Cell, Summary
 from weakspot.report.tables import class_rows, disparity, roles
@@ -20,7 +22,11 @@ FEW_ROWS = 10
 
 
 def write_html(
-    path: Path, summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mapping[str, Any]] = ()
+    path: Path,
+    summary: Summary,
+    manifest: Mapping[str, Any],
+    found: Iterable[Mapping[str, Any]] = (),
+    latent: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the page to `path`, atomically.
 
@@ -28,17 +34,23 @@ def write_html(
         SetupError: the folder cannot be written or the disk is full.
 
     """
-    page = to_html(summary, manifest, found)
+    page = to_html(summary, manifest, found, latent)
     write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
 
 
-def to_html(summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mapping[str, Any]] = ()) -> str:
+def to_html(
+    summary: Summary,
+    manifest: Mapping[str, Any],
+    found: Iterable[Mapping[str, Any]] = (),
+    latent: Mapping[str, Any] | None = None,
+) -> str:
     """The whole report as one page.
 
     Args:
         summary: The numbers; every figure of the page comes from here.
         manifest: The run's manifest.json, for the protocol.
         found: Images (see `thumbnails.worst_confusions`); read once.
+        latent: The run's latent.json, for its maps; its figures are in the summary.
 
     """
     name, _ = headline(summary)
@@ -64,8 +76,20 @@ def to_html(summary: Summary, manifest: Mapping[str, Any], found: Iterable[Mappi
         "anchors": _anchors(summary["data"]["classes"]),
         "twin": _twin(summary),
         "groups": worst_confusions(summary, found),
+        "latent": _latent(summary, latent),
     }
-    return render("report.html", _drawings(summary), content)
+    return render("report.html", _drawings(summary) | latent_drawings(summary, latent), content)
+
+
+def _latent(summary: Summary, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the section on feature space shows: tables, maps with their captions, whether there are distances."""
+    drawn = latent_drawings(summary, found)
+    maps = {} if found is None else {name: found["maps"][name] for name in ("pca", "tsne") if f"latent-{name}" in drawn}
+    return {
+        "grids": latent_grids(summary),
+        "drawn": [(name, drawing["says"]) for name, drawing in maps.items()],
+        "distances": "latent-distances" in drawn,
+    }
 
 
 def _drawings(summary: Summary) -> dict[str, Any]:
@@ -113,6 +137,7 @@ def _said(summary: Summary) -> dict[str, list[str]]:
         "attraction": [line for name, each in related["coupling"].items() for line in coupling(name, each)],
         "agreement": [agreement(each) for each in related["agreement"] if each["k"]],
         "pairs": [] if summary["pairs"] is None else aimed(summary["pairs"]),
+        "latent": latent_sentences(summary),
     }
 
 

@@ -16,6 +16,7 @@ from weakspot.report.schema_cell import Confused as Confused
 from weakspot.report.schema_cell import Count, strict
 from weakspot.report.schema_cell import WorstClass as WorstClass
 from weakspot.report.schema_corrupted import Corrupted as Corrupted
+from weakspot.report.schema_latent import Latent as Latent
 from weakspot.report.schema_pairs import Pairs as Pairs
 from weakspot.report.schema_pairs import Relations as Relations
 
@@ -79,7 +80,8 @@ class Summary(TypedDict):
     """Directed pairs at the first radius that has targeted rows; null where the run has none."""
     relations: Relations
     psi: dict[str, Any] | None
-    latent: dict[str, Any] | None
+    latent: Latent | None
+    """Feature space before the last layer; null where the run was not asked for it."""
     doubts: list[Doubt]
     cost: Cost
     missing: list[str]

@@ -13,6 +13,7 @@ from weakspot.outcomes import Outcomes
 from weakspot.report.cells import cell
 from weakspot.report.corrupted import corrupted
 from weakspot.report.directed import directed_pairs
+from weakspot.report.latent_tables import latent_block
 from weakspot.report.numbers import number
 from weakspot.report.relations import relations
 from weakspot.report.schema import SCHEMA, Cell, Cost, Doubt, Pairs, Summary
@@ -27,6 +28,7 @@ def summarise(
     doubts: Iterable[Mapping[str, Any]] = (),
     cost: Mapping[str, float] | None = None,
     missing: Sequence[str] = (),
+    latent: Mapping[str, Any] | None = None,
 ) -> Summary:
     """The numbers of a run, with the keys of `schema.json`, as plain Python values.
 
@@ -37,6 +39,7 @@ def summarise(
         cost: What the run spent; without it, evaluations are counted from the rows and the time is unknown.
         missing: Planned files of outcomes that do not exist yet. A sample that still lacks a row of an attack is left
             out of the worst case over attacks: calling it robust would be a guess.
+        latent: The run's latent.json, where there is one.
 
     """
     names = list(manifest["data"]["classes"])
@@ -65,7 +68,7 @@ def summarise(
         "pairs": _pairs(manifest, by_threat, clean, names),
         "relations": relations(related, {k: c for k, c in conditions.items() if c is not None}, len(names), seed),
         "psi": None,
-        "latent": None,
+        "latent": latent_block(latent),
         "doubts": [_doubt(doubt) for doubt in doubts],
         "cost": _cost(rows, cost),
         "missing": [str(file) for file in missing],

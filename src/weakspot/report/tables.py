@@ -1,11 +1,12 @@
-"""The report's tables as texts, all from the same summary: classes (weakest first), threats, corruptions, pairs, roles.
+"""The report's tables as texts, from one summary: classes (weakest first), threats, corruptions, pairs, features.
 
 The terminal, Markdown and LaTeX print these very texts, so they cannot disagree.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from weakspot.report.grid import Grid as Grid
+from weakspot.report.latent_tables import latent_grids
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.schema_cell import Role
 from weakspot.report.words import (
@@ -38,23 +39,6 @@ class Row:
     clean: ClassEntry | None
     corrupted: ClassEntry | None
     worst: bool
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One table: texts by heading, columns in the order of their importance."""
-
-    title: str
-    columns: Mapping[str, list[str]]
-    left: tuple[str, ...]
-    """The headings whose columns are words."""
-    last: Mapping[str, str] = field(default_factory=dict)
-    """The line below, for all together."""
-
-    @property
-    def lines(self) -> list[list[str]]:
-        """The texts line by line."""
-        return [list(line) for line in zip(*self.columns.values(), strict=True)]
 
 
 def class_rows(summary: Summary) -> list[Row]:
@@ -131,7 +115,8 @@ def grids(summary: Summary) -> list[Grid]:
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
     made.append(_threats(summary))
     makers = (disparity, _corruptions, _severities, _pairs, _roles)
-    return [grid for grid in (*made, *(make(summary) for make in makers)) if any(grid.columns.values())]
+    made += [*(make(summary) for make in makers), *latent_grids(summary)]
+    return [grid for grid in made if any(grid.columns.values())]
 
 
 def _threats(summary: Summary) -> Grid:
