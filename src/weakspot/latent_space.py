@@ -63,7 +63,7 @@ def look_inside(
         if stored == made_from:
             return
         remark(f"computing {LATENT} again: it is {'damaged' if stored is None else 'of another layer or run'}")
-    remark(f"looking at the features before {layer}")
+    remark(f"looking at the features before layer {layer}")
     try:
         found = latent(
             module,
@@ -87,14 +87,14 @@ def attack_of(prepared: Prepared) -> Threat | None:
     One plain attack to its end shows where images are driven; an ensemble that stops at the first success shows where
     it gave up, and costs as much as the audit.
     """
-    attacks = [threat for threat in prepared.threats if threat.kind == "adversarial" and not hasattr(threat, "cases")]
+    attacks = [threat for threat in prepared.threats if threat.kind == "adversarial"]
     own = next((threat for threat in attacks if threat.name == "pgd"), None)
     if own is not None or not attacks:
         return own
     try:
         return parse_threat("pgd", getattr(attacks[0], "radius", None))
-    except InputError:  # PGD has no such ball
-        return attacks[0]
+    except InputError:  # PGD has no such ball; what makes several images of one has no place here
+        return next((threat for threat in attacks if not hasattr(threat, "cases")), None)
 
 
 def trained(prepared: Prepared, offline: bool = False) -> ClassCounts | None:

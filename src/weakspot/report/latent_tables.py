@@ -108,7 +108,7 @@ def latent_sentences(summary: Summary) -> list[str]:
     if found is None:
         return []
     said = [
-        f"Feature space: {found['features']:,} features before {printable(found['layer'])}, "
+        f"Feature space: {found['features']:,} features before layer {printable(found['layer'])}, "
         f"{found['samples']:,} images. Clean: {_whole(found['clean'])}."
     ]
     if found["attacked"] is not None:
