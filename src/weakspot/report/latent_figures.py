@@ -28,8 +28,8 @@ from weakspot.report.words import amount
 
 COLOURS = (CLEAN, ROBUST, *OTHERS[:3], "#c2477a", "#4f62c4", "#5d8a1f", "#3f9fb5", OTHERS[-1])
 """One for each class on a map; the classes beyond them share one grey."""
-DARKER = tuple((1 - place, colour) for place, colour in reversed(SCALE))
-"""Dark where classes are near to each other."""
+NEARER = tuple((1 - place, colour) for place, colour in reversed(SCALE))
+"""Strong where classes are near to each other."""
 
 
 def latent_drawings(summary: Summary, found: Mapping[str, Any] | None) -> dict[str, Figure]:
@@ -78,8 +78,10 @@ def map_figure(summary: Summary, maps: Mapping[str, Any], method: str) -> Figure
     made = layout(height=560)
     made["legend"] |= {"itemsizing": "constant", "font": {"size": 12}}
     made["xaxis"], made["yaxis"] = (_plane_axis(drawn, number) for number in range(2))
-    made["yaxis"] |= {"scaleanchor": "x"}  # a distance is as long in either direction
-    if method == "tsne":
+    if method == "pca":
+        made["yaxis"] |= {"scaleanchor": "x"}  # a distance is as long in either direction
+    else:
+        made["margin"]["b"] = 10
         made["annotations"] = [_name_at(names[c], np.array(drawn["clean"])[label == c]) for c in _few(groups)]
     return {"data": traces, "layout": made}
 
@@ -116,7 +118,7 @@ def _name_at(name: str, points: np.ndarray) -> Figure:
 
 
 def distance_figure(summary: Summary, distances: Mapping[str, Any]) -> Figure:
-    """Distances between the clean means of the classes, weakest class first; the darker, the nearer."""
+    """Distances between the clean means of the classes, weakest class first; the nearer, the stronger the colour."""
     latent = summary["latent"]
     assert latent is not None, "the caller has looked"
     place = {id(entry): c for c, entry in enumerate(latent["classes"])}
@@ -141,7 +143,7 @@ def distance_figure(summary: Summary, distances: Mapping[str, Any]) -> Figure:
     ]
     trace = {
         "type": "heatmap", "z": clean, "zmin": min(known, default=0.0), "zmax": max(known, default=1.0),
-        "colorscale": DARKER, "showscale": False, "xgap": 2 if few else 0, "ygap": 2 if few else 0,
+        "colorscale": NEARER, "showscale": False, "xgap": 2 if few else 0, "ygap": 2 if few else 0,
         "hoverongaps": False, "customdata": told,
         "hovertemplate": "%{y} to %{x}: %{z:.3g}%{customdata[1]}; cosine %{customdata[0]}<extra></extra>",
         **({"text": [["" if value is None else length(value) for value in row] for row in clean],
