@@ -20,7 +20,8 @@ Keys (null stands for what is undefined; an estimate is {value, low, high}, 95 %
 - maps: {sample, label, clean_prediction, attacked_prediction: [points], pca, tsne: {clean, attacked: [[x, y]],
   explained: [2], says}}; tsne is null for fewer than 10 images, what is attacked is null without a threat.
 
-`summary.json` holds all but distances and maps.
+`summary.json` holds all but distances and maps. In a run's file stands `made_from` besides: whether it must be computed
+again (`weakspot.latent_space`).
 """
 
 from collections.abc import Mapping
