@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
+from torch import nn
 
 from weakspot.data.arrays import ArrayData
+from weakspot.models.heads import HEADS
+from weakspot.models.zoo.initial import draw
 from weakspot.training import Objective, train
 from weakspot.training.objectives.pgd_at import PgdAt
 
@@ -15,6 +18,16 @@ def digits(samples: int = 240, split: str = "all", radius: str | None = "linf:0.
     read = load_digits()
     images = (read.images[:samples] * 255 / 16).round().astype(np.uint8)
     return ArrayData.of(images, read.target[:samples], name="digits", split=split, radius=radius)
+
+
+def mlp(head: str = "linear", *, norm: bool = True) -> nn.Module:
+    """A small network, with or without batch norm, and first weights that depend on names alone."""
+    last = HEADS[head](32, 10)
+    middle = nn.BatchNorm1d(32) if norm else nn.Identity()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), middle, nn.ReLU(), last)
+    draw(model[1], "first", 0)
+    draw(last, "last", 0)
+    return model
 
 
 def short_run(out: Path, objective: str | Objective | None = None) -> Path:

@@ -9,14 +9,12 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tests.training.runs import digits, short_run
+from tests.training.runs import digits, mlp, short_run
 from torch import nn
 
 from weakspot.data.arrays import ArrayData
 from weakspot.errors import InputError, SetupError
 from weakspot.models import load as load_model
-from weakspot.models.heads import HEADS
-from weakspot.models.zoo.initial import draw
 from weakspot.training import OBJECTIVES, Losses, TrainConfig, train
 from weakspot.training.loop import BAD_BATCH
 from weakspot.training.objectives import objective_of
@@ -26,15 +24,6 @@ from weakspot.training.pool import split
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-def mlp(head: str) -> nn.Module:
-    """A small network with batch norm and first weights that depend on names alone."""
-    last = HEADS[head](32, 10)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), last)
-    draw(model[1], "first", 0)
-    draw(last, "last", 0)
-    return model
 
 
 @pytest.mark.parametrize("method", [*OBJECTIVES, "trades+awp"])

@@ -44,7 +44,8 @@ def train(
 ) -> None:
     """Train a classifier on the training split; the folder that comes out is a model for `weakspot audit`.
 
-    Training that was interrupted goes on after its last epoch when the same command is given again.
+    Training that was interrupted goes on after its last epoch when the same command is given again. Several processes
+    share each batch: torchrun --nproc-per-node 2 -m weakspot train ...; batch norm then sees each process's part alone.
 
     Parameters
     ----------
@@ -141,6 +142,8 @@ def train(
             device=device,
             out=out,
         )
+    if os.environ.get("RANK", "0") != "0":  # another process of the same run speaks
+        return
     if output.json:
         say_json({"run": str(folder)})
     else:

@@ -31,7 +31,7 @@ ENVIRONMENT = "environment.json"
 POLICY = "policy.json"
 
 
-def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
+def claim(folder: Path, config: TrainConfig, device: torch.device, processes: int) -> None:
     """Make the run folder, or accept it as the same run's.
 
     Raises:
@@ -52,7 +52,7 @@ def claim(folder: Path, config: TrainConfig, device: torch.device) -> None:
     except OSError as error:
         raise SetupError(f"cannot make the run folder {folder}: {error.strerror}; choose another out") from error
     write(path, config.to_yaml().encode())
-    write(folder / ENVIRONMENT, (dumps(environment(device), indent=2) + "\n").encode())
+    write(folder / ENVIRONMENT, (dumps(environment(device, processes), indent=2) + "\n").encode())
 
 
 def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:
@@ -81,7 +81,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return found
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, processes: int) -> dict[str, Any]:
     """What may change the weights' last bits without being part of the configuration."""
     return {
         **{name: version(name) for name in ("weakspot", "torch", "accelerate")},
@@ -89,6 +89,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": processes,
     }
 
 

@@ -44,11 +44,12 @@ def describe(row: Row, epochs: int, classes: tuple[str, ...]) -> str:
 
 
 class Live:
-    """Writes to stderr: a line per epoch, and on a terminal the steps in between."""
+    """Writes to stderr: a line per epoch, and on a terminal the steps in between; nothing if it is not to speak."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speaks: bool = True) -> None:
         self.last = 0.0
-        self.terminal = sys.stderr.isatty()
+        self.speaks = speaks
+        self.terminal = speaks and sys.stderr.isatty()
 
     def step(self, epoch: int, epochs: int, done: int, steps: int, loss: float) -> None:
         """Refresh the moving line, at most twice a second."""
@@ -59,5 +60,7 @@ class Live:
 
     def line(self, text: str) -> None:
         """Write a lasting line."""
+        if not self.speaks:
+            return
         sys.stderr.write(("\r\033[K" if self.terminal else "") + text + "\n")
         sys.stderr.flush()

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from jaxtyping import Int
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from weakspot.contracts import Images, Labels, Logits
-from weakspot.errors import InputError
+from weakspot.errors import InputError, SetupError
 from weakspot.models import ModelSpec
 from weakspot.models.checkpoints import write
 from weakspot.training.augment import crop, flip
@@ -28,6 +27,7 @@ from weakspot.training.options import TrainConfig
 from weakspot.training.policy import Batch, Epoch, Given, Policy, State
 from weakspot.training.pool import Pool, batches, drawn
 from weakspot.training.schedules import factor
+from weakspot.training.team import Team
 from weakspot.training.validation import Validation, validate
 
 BAD_BATCH = "bad_batch.safetensors"
@@ -56,7 +56,7 @@ class Run:
     """None for a module that was handed over."""
     classes: tuple[str, ...]
     folder: Path
-    accelerator: Accelerator
+    team: Team
     pool: Pool
     kept: Int[Tensor, " kept"]
     """Positions that train."""
@@ -89,6 +89,7 @@ class Run:
             self.config.radius,
             self.config.validation_steps,
             self.config.seed,
+            self.team,
         )
 
 
@@ -100,10 +101,12 @@ def fit(run: Run) -> None:
         SetupError: the folder cannot be written to.
 
     """
-    path, live, total = run.folder / NAME, Live(), run.config.epochs
+    path, live, total = run.folder / NAME, Live(speaks=run.team.main), run.config.epochs
     progress = Progress()
     if path.exists():
         run.state, progress = load_checkpoint(path, run.model, run.optimizer, run.average, run.state)
+    if not run.team.same(f"{progress.epochs} {progress.best_epoch}"):
+        raise SetupError(f"the processes found different {path}; use a folder that all of them see")
     rows = read_history(run.folder, progress.epochs)
     if progress.epochs:
         live.line(f"resuming {run.folder} after epoch {progress.epochs}/{total}")
@@ -117,11 +120,16 @@ def fit(run: Run) -> None:
         progress.epochs, score = epoch + 1, found.score(run.config.select)
         if score > progress.best or score == float("-inf"):
             progress.best, progress.best_epoch = score, epoch + 1
-            export(run.final, run.spec, run.folder)
-        # History and export come first: a kill before the checkpoint repeats the epoch and writes the same again.
-        write_history(run.folder, rows)
-        save_checkpoint(path, run.model, run.optimizer, run.average, run.state, progress)
+        run.team.on_main(partial(keep, run, rows, progress))
         live.line(describe(row, total, run.classes))
+
+
+def keep(run: Run, rows: list[Row], progress: Progress) -> None:
+    """Write what an epoch made, first what a kill before the checkpoint would make again."""
+    if progress.best_epoch == progress.epochs:
+        export(run.final, run.spec, run.folder)
+    write_history(run.folder, rows)
+    save_checkpoint(run.folder / NAME, run.model, run.optimizer, run.average, run.state, progress)
 
 
 def conclude(run: Run, epoch: int) -> Validation:
@@ -142,7 +150,9 @@ def remeasure(run: Run, epoch: int) -> None:
     """Give SWA's weights batch-norm statistics: the means over this epoch's training images, clean (section 3.2)."""
     assert run.average is not None, "SWA has an average"
     parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
-    update_bn((augmented(run, rows, epoch) for rows in parts), run.at_precision(run.average.module))
+    mine = (augmented(run, run.team.part(rows), epoch) for rows in parts)
+    update_bn(mine, run.at_precision(run.average.module))
+    run.team.agree(run.average.module.buffers())
     run.average.module.eval()
 
 
@@ -159,32 +169,41 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
         chances = run.policy.draw(run.state, run.given)
         if chances is not None:
             rows = drawn(run.kept, run.pool.labels[run.kept], chances, len(rows), run.config.seed, step)
-        images, labels = augmented(run, rows, epoch), run.pool.labels[rows]
+        labels, mine = run.pool.labels[rows], run.team.part(rows)
+        part, images = len(mine) / len(rows), augmented(run, mine, epoch)
         knobs = run.policy.knobs(run.state, run.given, epoch, labels)
         losses = run.objective.update(
             Step(
                 model=model,
                 optimizer=run.optimizer,
-                backward=run.accelerator.backward,
-                check=partial(check, run, f"epoch {epoch + 1}, step {done + 1}", images, labels, rows),
+                backward=partial(backward, run, part),
+                check=partial(check, run, f"epoch {epoch + 1}, step {done + 1}", images, mine, part),
                 images=images,
-                labels=labels,
-                sample=rows,
+                labels=run.pool.labels[mine],
+                sample=mine,
                 seed=run.config.seed,
                 step=step,
-                knobs=replace(knobs, progress=share),
+                knobs=replace(knobs, progress=share, team=run.team),
                 memory=memory,
+                combine=partial(run.team.combine, share=part),
             )
         )
-        value = losses.total.item()
+        run.team.agree(run.model.buffers())
+        logits = run.team.gather(losses.logits)
         if run.average and run.config.average != "swa" and not run.policy.averages:
             run.average.update(run.model, step)
-        seen = Batch(epoch, labels, losses.logits, losses.per_sample)
+        seen = Batch(epoch, labels, logits, run.team.gather(losses.per_sample))
         run.state = run.policy.after_batch(run.state, run.given, seen)
-        loss, count = loss + value * len(rows), count + len(rows)
-        right += (losses.logits.argmax(1) == labels).sum()
+        loss, count = loss + run.team.mean(losses.total, part) * len(rows), count + len(rows)
+        right += (logits.argmax(1) == labels).sum()
         live.step(epoch + 1, run.config.epochs, done + 1, len(parts), loss / count)
     return loss / count, right.item() / count
+
+
+def backward(run: Run, share: float, loss: Tensor) -> None:
+    """Give the parameters the gradients of the whole batch's loss, of which this is that of a part."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.team.combine((p.grad for p in run.model.parameters() if p.grad is not None), share)
 
 
 def set_rate(run: Run, progress: float) -> None:
@@ -224,19 +243,23 @@ def turned(run: Run, epoch: int) -> dict[str, Any]:
     return {"knobs": {name: getattr(knobs, name).tolist() for name in ("radius", "natural", "robust", "beta")}}
 
 
-def check(run: Run, where: str, images: Images, labels: Labels, rows: Labels, losses: Losses) -> None:
-    """Save the batch and stop if its loss is not finite.
+def check(run: Run, where: str, images: Images, rows: Labels, share: float, losses: Losses) -> None:
+    """Save the batch and stop if its loss is not finite; `images` and `rows` are this process's part, `share` of it.
 
     Raises:
         InputError: it is not.
 
     """
-    if isfinite(losses.total.item()):
+    total = run.team.mean(losses.total, share)
+    if isfinite(total):
         return
-    bad = {"images": images, "labels": labels, "sample": rows, "per_sample": losses.per_sample, "logits": losses.logits}
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in bad.items()}
-    write(run.folder / BAD_BATCH, save(plain))
-    raise InputError(
-        f"the loss of {run.config.method} became {losses.total.item()} in {where}; lower lr={run.config.lr:g} or check "
-        f"the data; the batch is saved in {run.folder / BAD_BATCH}"
+    bad = {"images": images, "labels": run.pool.labels[rows], "sample": rows}
+    bad |= {"per_sample": losses.per_sample, "logits": losses.logits}
+    plain = {name: run.team.gather(value.detach()).cpu().contiguous().clone() for name, value in bad.items()}
+    run.team.on_main(lambda: write(run.folder / BAD_BATCH, save(plain)))
+    run.team.stop(
+        InputError(
+            f"the loss of {run.config.method} became {total} in {where}; lower lr={run.config.lr:g} or check "
+            f"the data; the batch is saved in {run.folder / BAD_BATCH}"
+        )
     )

@@ -15,6 +15,7 @@ from weakspot.contracts import Images, Labels, Logits, PerSample
 from weakspot.maths.losses import cross_entropy
 from weakspot.models.heads import Head
 from weakspot.rng import uniform
+from weakspot.training.team import ALONE, Team
 
 PerClass = Float[Tensor, " classes"]
 Knob = Literal["radius", "natural", "robust", "beta", "target"]
@@ -44,9 +45,9 @@ class Knobs:
     images, `robust` those that involve attacked ones. `beta` multiplies an objective's own trade-off, so that 1
     leaves it as its paper has it. Row c of `target` holds the probabilities of the classes that attacks drive images of
     class c to; that of c itself is the probability of an untargeted attack, and without it all are. `within` gives each
-    sample of a batch a weight once the attacked logits are known. Two more are the loop's own and of no class:
-    `progress`, the share of the run that is done, which curricula follow, and `smoothing`, the share of each label
-    that is spread over all classes.
+    sample of a batch a weight once the attacked logits are known. Three more are the loop's own and of no class:
+    `progress`, the share of the run that is done, which curricula follow, `smoothing`, the share of each label that is
+    spread over all classes, and `team`, the processes that share a batch, for what depends on all of it.
     """
 
     norm: Norm
@@ -58,6 +59,7 @@ class Knobs:
     within: Callable[[Logits, Labels], PerSample] | None = None
     progress: float = 0.0
     smoothing: float = 0.0
+    team: Team = ALONE
 
     @classmethod
     def uniform(cls, classes: int, radius: Radius | None, device: torch.device | str = "cpu") -> "Knobs":
@@ -87,8 +89,10 @@ class Knobs:
 
     def reduced(self, per_sample: PerSample, logits: Logits, labels: Labels) -> Losses:
         """The mean over the batch, with the weights that `within` gives."""
-        weights = self.within(logits.detach(), labels) if self.within else None
-        return Losses.mean(per_sample if weights is None else weights.to(per_sample) * per_sample, logits)
+        if self.within is None:
+            return Losses.mean(per_sample, logits)
+        weights = self.team.part(self.within(self.team.gather(logits.detach()), self.team.gather(labels)))
+        return Losses.mean(weights.to(per_sample) * per_sample, logits)
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,12 @@ class Attacked:
 
 @dataclass(frozen=True)
 class Step:
-    """One batch, and what an update of the weights needs."""
+    """One batch, or this process's part of it, and what an update of the weights needs."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     backward: Callable[[Tensor], None]
+    """Leaves the parameters with the gradients of the whole batch's loss."""
     check: Callable[[Losses], None]
     """Stops the run if the loss is not finite; called before the weights change."""
     images: Images
@@ -116,6 +121,8 @@ class Step:
     knobs: Knobs
     memory: dict[str, Tensor]
     """What an objective carries from batch to batch; emptied at each epoch's start, so that resuming needs none."""
+    combine: Callable[[list[Tensor]], None] = lambda gradients: None
+    """Makes gradients that were taken without `backward` those of the whole batch's loss, in place."""
 
 
 class Objective(ABC):

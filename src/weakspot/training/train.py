@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from weakspot.addresses import Radius, slug
 from weakspot.contracts import Data
-from weakspot.errors import SetupError
+from weakspot.errors import InputError
 from weakspot.models import digest
 from weakspot.models.heads import Head
 from weakspot.training.averaging import Average
@@ -25,6 +24,7 @@ from weakspot.training.policy import Given, Policy
 from weakspot.training.pool import Pool, split
 from weakspot.training.resolve import check_data, check_policy, device_of, precision_of, radius_of, smoothing_of
 from weakspot.training.schedules import Schedule
+from weakspot.training.team import ALONE, Team, team_on
 
 
 class Interrupted(KeyboardInterrupt):
@@ -108,9 +108,14 @@ def train(
     )
     check_policy(fair, objective, epochs=epochs, validation=validation, average=average)
     folder = Path(out) if out is not None else Path("runs") / name_of(config)
-    run = prepare(config, objective, fair, data, model, place, folder)
-    claim(folder, config, place)
-    mark_origin(folder, fair, objective)
+    team, place = team_on(place)
+    run = prepare(config, objective, fair, data, model, place, folder, team)
+
+    def enter() -> None:
+        claim(folder, config, place, team.size)
+        mark_origin(folder, fair, objective)
+
+    team.on_main(enter)
     try:
         fit(run)
     except KeyboardInterrupt:
@@ -132,15 +137,27 @@ def prepare(
     model: str | nn.Module,
     device: torch.device,
     folder: Path,
+    team: Team = ALONE,
 ) -> Run:
-    """Everything the loop needs, on the device, as it is before the first step."""
-    accelerator = accelerator_on(device)
+    """Everything the loop needs, on the device, as it is before the first step.
+
+    Raises:
+        InputError: the processes were given different runs, or a batch has fewer images than there are processes.
+
+    """
+    if not team.same(config.digest()):
+        raise InputError("the processes were given different runs; give all the same")
     spec = spec_of(config, data) if isinstance(model, str) else None
     module = model if isinstance(model, nn.Module) else spec_of(config, data).build(config.seed)
     if device.type == "cuda":  # the GPU's own layout; on the CPU it made the small CNN 20 % slower
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     module = module.to(device)
     kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
+    if min(config.batch, len(kept)) < team.size:
+        raise InputError(
+            f"each process needs an image of each batch, got {team.size} processes for batches of "
+            f"{min(config.batch, len(kept))}; start fewer"
+        )
     given = Given(
         base=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
         counts=torch.bincount(data.labels[kept].long(), minlength=len(data.classes)).float().to(device),
@@ -156,7 +173,7 @@ def prepare(
         spec=spec,
         classes=data.classes,
         folder=folder,
-        accelerator=accelerator,
+        team=team,
         pool=Pool.of(data, device),
         kept=kept.to(device),
         held=held.to(device),
@@ -174,19 +191,3 @@ def prepare(
         ),
         average=Average(module, 0.0 if config.average == "swa" else config.average) if config.average else None,
     )
-
-
-def accelerator_on(device: torch.device) -> Accelerator:
-    """The device as accelerate sees it. Precision is the loop's own affair, since accelerate fixes it per process.
-
-    Raises:
-        SetupError: it was started in several processes, or on another device in this one.
-
-    """
-    try:
-        found = Accelerator(cpu=device.type == "cpu")
-    except ValueError as error:
-        raise SetupError(f"accelerate already runs on another device in this process: {error}; start anew") from error
-    if found.num_processes > 1:
-        raise SetupError(f"training runs in one process so far, got {found.num_processes}; start it without torchrun")
-    return found

@@ -13,6 +13,7 @@ from weakspot.maths.losses import cross_entropy, kl
 from weakspot.training.counting import pairs, per_class
 from weakspot.training.inner import ascend, attack_mode
 from weakspot.training.pool import Pool
+from weakspot.training.team import ALONE, Team
 
 BATCH = 512
 SHARE = 0.25
@@ -57,9 +58,17 @@ class Validation:
 
 
 def validate(
-    model: nn.Module, pool: Pool, rows: Labels, classes: int, radius: Radius | None, steps: int, seed: int
+    model: nn.Module,
+    pool: Pool,
+    rows: Labels,
+    classes: int,
+    radius: Radius | None,
+    steps: int,
+    seed: int,
+    team: Team = ALONE,
 ) -> Validation:
-    """Measure the model on `rows`; the attack's start is the same in every epoch."""
+    """Measure the model on `rows`, each process on its part; the attack's start is the same in every epoch."""
+    rows = team.part(rows)
     cube = torch.zeros(2, classes, classes, dtype=torch.float64, device=rows.device)
     sums = torch.zeros(2, classes, dtype=torch.float64, device=rows.device)
     with attack_mode(model) as quiet:
@@ -88,4 +97,5 @@ def validate(
                 sums[1] += per_class(kl(clean, found), labels, classes)
                 after = torch.where(before == labels, found.argmax(1), before)
             cube += torch.stack([pairs(labels, before, classes), pairs(labels, after, classes)])
+    cube, sums = team.sum(cube), team.sum(sums)
     return Validation(cube, sums[0], sums[1], radius is not None)

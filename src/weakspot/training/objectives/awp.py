@@ -73,6 +73,7 @@ class Awp(Objective):
         losses = self.losses(now.model, now.images, now.labels, attacked, now.knobs)
         now.check(losses)
         gradients = torch.autograd.grad(losses.total, layers, allow_unused=True)
+        now.combine([g for g in gradients if g is not None])
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)

@@ -12,6 +12,7 @@ from weakspot.maths.balls import start_noise
 from weakspot.maths.losses import cross_entropy
 from weakspot.training.inner import attack_mode, gradient_at, moved
 from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
+from weakspot.training.team import ALONE, Team
 
 
 @settings
@@ -45,15 +46,15 @@ class Gairat(Objective):
                 attacked = moved(images, attacked, self.step * radius, gradient, radius, knobs.norm)
         return Attacked(attacked, survived)
 
-    def weights(self, survived: PerSample) -> PerSample:
-        """The samples' weights, mean 1."""
+    def weights(self, survived: PerSample, team: Team = ALONE) -> PerSample:
+        """The samples' weights, mean 1 in the whole batch."""
         raw = (1 + torch.tanh(self.lam + 5 * (1 - 2 * survived / self.steps))) / 2
-        return raw / raw.mean()
+        return raw / team.gather(raw).mean()
 
     def losses(self, model: nn.Module, images: Images, labels: Labels, attacked: Attacked, knobs: Knobs) -> Losses:
         """The weighted cross-entropy at the attacked images."""
         assert attacked.survived is not None, "this attack counts"
         logits = model(attacked.images)
         losses = knobs.robust[labels] * knobs.cross_entropy(logits, labels)
-        weighted = losses if knobs.progress < self.burn_in else self.weights(attacked.survived) * losses
+        weighted = losses if knobs.progress < self.burn_in else self.weights(attacked.survived, knobs.team) * losses
         return knobs.reduced(weighted, logits, labels)
