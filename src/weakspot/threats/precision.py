@@ -8,7 +8,7 @@ from torch import nn
 
 from weakspot.contracts import Classifier, Images, Logits
 from weakspot.errors import unknown
-from weakspot.maths.mixed import Mixed
+from weakspot.maths.mixed import ChannelsLast, Mixed
 
 Precision = Literal["fp32", "bf16"]
 
@@ -48,6 +48,8 @@ def search_precision(asked: str, device: torch.device) -> Precision:
 def with_rough(module: Classifier, images: Images) -> tuple[Classifier, str | None]:
     """`module` with a bfloat16 twin, or as it is with the reason; `images` are clean ones to try the twin on.
 
+    On a CPU both get their images in channels-last order.
+
     A model of the user's own may fail in bfloat16 or channels-last (a fixed dtype, `view` of a strided tensor), or
     answer otherwise (a threshold, a custom rounding): then float32 searches.
     """
@@ -66,4 +68,4 @@ def with_rough(module: Classifier, images: Images) -> tuple[Classifier, str | No
     agreed = float((exact.argmax(1) == rough.argmax(1)).float().mean())
     if not torch.isfinite(rough).all() or agreed < AGREE:
         return module, f"it changes {1 - agreed:.0%} of {len(images)} clean predictions"
-    return TwoPrecisions(module, twin), None
+    return TwoPrecisions(ChannelsLast(module) if images.device.type == "cpu" else module, twin), None

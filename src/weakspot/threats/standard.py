@@ -93,7 +93,7 @@ class Sentinel:
         """Probe, and widen where a probe succeeds."""
         wide: list[tuple[Part, Part]] = [
             (FabT(radius=self.radius, targets=3, steps=40), FabT(radius=self.radius)),
-            (Square(radius=self.radius, queries=2000), Square(radius=self.radius)),
+            (Square(radius=self.radius, queries=1000), Square(radius=self.radius)),
         ]
         drawn = random_part(search.labels[rows], search.sample[rows], search.seed)
         chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
