@@ -146,10 +146,7 @@ def unit_damage(path: Path, samples: int) -> str | None:
 
 def _metadata(database: duckdb.DuckDBPyConnection, files: str, key: str) -> list[str]:
     """The distinct values of one metadata key over quoted, comma-separated Parquet files."""
-    query = (
-        f"SELECT DISTINCT decode(value) FROM parquet_kv_metadata([{files}]) "
-        f"WHERE decode(key) = '{key}'"
-    )
+    query = f"SELECT DISTINCT decode(value) FROM parquet_kv_metadata([{files}]) WHERE decode(key) = '{key}'"
     return [value for (value,) in database.execute(query).fetchall()]
 
 
