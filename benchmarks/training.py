@@ -32,12 +32,13 @@ from weakspot.addresses import Radius
 from weakspot.contracts import Data
 from weakspot.data.arrays import ArrayData
 from weakspot.models import ModelSpec
+from weakspot.training.epoch import train_epoch
 from weakspot.training.history import Live
-from weakspot.training.loop import Run, train_epoch
 from weakspot.training.objectives import method_of, objective_of
 from weakspot.training.options import TrainConfig
 from weakspot.training.policies import policy_of
-from weakspot.training.train import prepare
+from weakspot.training.prepare import prepare
+from weakspot.training.run import Run
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ("pgd-at", "trades", "spat")

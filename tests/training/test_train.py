@@ -16,7 +16,7 @@ from weakspot.data.arrays import ArrayData
 from weakspot.errors import InputError, SetupError
 from weakspot.models import load as load_model
 from weakspot.training import OBJECTIVES, Losses, TrainConfig, train
-from weakspot.training.loop import BAD_BATCH
+from weakspot.training.blow_up import BAD_BATCH
 from weakspot.training.objectives import objective_of
 from weakspot.training.objectives.standard import Standard
 from weakspot.training.pool import split

@@ -1,30 +1,26 @@
 """`train`: resolves the defaults once, prepares the run folder, and runs the loop."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import nn
 
 from weakspot.addresses import Radius, slug
 from weakspot.contracts import Data
-from weakspot.errors import InputError
 from weakspot.models import digest
 from weakspot.models.heads import Head
-from weakspot.training.averaging import Average
-from weakspot.training.folder import claim, mark_origin, spec_of
-from weakspot.training.loop import Run, fit
-from weakspot.training.objective import Knobs, Objective
+from weakspot.training.folder import claim, mark_origin
+from weakspot.training.loop import fit
+from weakspot.training.objective import Objective
 from weakspot.training.objectives import method_of, objective_of
-from weakspot.training.optimisers import Optimiser, optimiser_of
+from weakspot.training.optimisers import Optimiser
 from weakspot.training.options import Precision, Select, TrainConfig
 from weakspot.training.policies import address_of, policy_of
-from weakspot.training.policy import Given, Policy
-from weakspot.training.pool import Pool, split
+from weakspot.training.policy import Policy
+from weakspot.training.prepare import prepare
 from weakspot.training.resolve import check_data, check_policy, device_of, precision_of, radius_of, smoothing_of
 from weakspot.training.schedules import Schedule
-from weakspot.training.team import ALONE, Team, team_on
+from weakspot.training.team import team_on
 
 
 class Interrupted(KeyboardInterrupt):
@@ -127,67 +123,3 @@ def name_of(config: TrainConfig) -> str:
     """The default folder's name: method, policy, digest."""
     policy = "" if config.policy == "none" else f"-{slug(config.policy)}"
     return f"{slug(config.method)}{policy}-{config.digest()[:12]}"
-
-
-def prepare(
-    config: TrainConfig,
-    objective: Objective,
-    policy: Policy,
-    data: Data,
-    model: str | nn.Module,
-    device: torch.device,
-    folder: Path,
-    team: Team = ALONE,
-) -> Run:
-    """Everything the loop needs, on the device, as it is before the first step.
-
-    Raises:
-        InputError: the processes were given different runs, or a batch has fewer images than there are processes.
-
-    """
-    if not team.same(config.digest()):
-        raise InputError("the processes were given different runs; give all the same")
-    spec = spec_of(config, data) if isinstance(model, str) else None
-    module = model if isinstance(model, nn.Module) else spec_of(config, data).build(config.seed)
-    if device.type == "cuda":  # the GPU's own layout; on the CPU it made the small CNN 20 % slower
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-    module = module.to(device)
-    kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
-    if min(config.batch, len(kept)) < team.size:
-        raise InputError(
-            f"each process needs an image of each batch, got {team.size} processes for batches of "
-            f"{min(config.batch, len(kept))}; start fewer"
-        )
-    given = Given(
-        base=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
-        counts=torch.bincount(data.labels[kept].long(), minlength=len(data.classes)).float().to(device),
-        epochs=config.epochs,
-        draws=config.epochs * config.batch * max(1, len(kept) // config.batch),
-        method=objective.base.name,
-        carries=objective.base.carries,
-        trade_off=float(getattr(objective.base, "beta", 0.0)),
-    )
-    return Run(
-        config=config,
-        objective=objective,
-        spec=spec,
-        classes=data.classes,
-        folder=folder,
-        team=team,
-        pool=Pool.of(data, device),
-        kept=kept.to(device),
-        held=held.to(device),
-        policy=policy,
-        given=given,
-        state=policy.start(given),
-        model=module,
-        optimizer=optimiser_of(
-            config.optimizer,
-            module,
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            spare_norms=config.spare_norms,
-        ),
-        average=Average(module, 0.0 if config.average == "swa" else config.average) if config.average else None,
-    )
