@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weakspot.training.history import Live, Row, describe, read_history, write_history
+from weakspot.training.history import Live, Row, describe, read_history, weakest, write_history
 
 
 def row(epoch: int) -> Row:
@@ -30,6 +30,13 @@ def test_a_line_names_the_weakest_class_that_has_samples() -> None:
     assert "clean -  attacked -  61 s" in nothing
 
 
+def test_the_weakest_classes_come_first_and_fit_the_terminal() -> None:
+    classes = ("cat", "none", "dog")
+    assert weakest(row(2), classes, 80) == "  weakest  dog 20  cat 80"
+    assert weakest({**row(2), "robust": None}, classes, 80) == "  weakest  dog 75  cat 90"
+    assert weakest(row(2), classes, 24) == "  weakest  dog 20"
+
+
 def test_steps_are_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
     live = Live()
     live.step(1, 5, 3, 10, 0.5)
@@ -41,3 +48,8 @@ def test_steps_are_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == "\repoch 1/5  step 3/10  loss 0.5000\033[K"
     live.line("done")
     assert capsys.readouterr() == ("", "\r\033[Kdone\n")
+    live.classes(row(2), ("cat", "none", "dog"))
+    assert capsys.readouterr().err == "\r\033[K  weakest  dog 20  cat 80\n"
+    live.terminal = False
+    live.classes(row(2), ("cat", "none", "dog"))
+    assert capsys.readouterr().err == ""

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from weakspot.cli.options import DEFAULT, Output, Shown
+from weakspot.cli.options import DEFAULT, Output, Several, Shown
 from weakspot.cli.printing import pasteable
 from weakspot.cli.streams import say, say_json
 
@@ -37,6 +37,7 @@ def train(
     precision: Annotated[Literal["auto", "fp32", "bf16"], Shown] = "auto",
     seed: Annotated[int, Shown] = 0,
     device: Annotated[str, Shown] = "auto",
+    track: Annotated[tuple[str, ...], Several] = (),
     out: Path | None = None,
     offline: bool = False,
     config: Path | None = None,
@@ -99,6 +100,8 @@ def train(
         Names all random draws.
     device
         Where to compute: auto, cpu, cuda or cuda:N.
+    track
+        An experiment tracker that is installed, such as tensorboard; may be given several times.
     out
         The run's folder; by default runs/NAME, where the name follows from what is asked.
     offline
@@ -140,6 +143,7 @@ def train(
             precision=precision,
             seed=seed,
             device=device,
+            track=track,
             out=out,
         )
     if os.environ.get("RANK", "0") != "0":  # another process of the same run speaks

@@ -4,6 +4,7 @@ import sys
 import time
 from json import dumps, loads
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from weakspot.models.checkpoints import write
@@ -43,6 +44,18 @@ def describe(row: Row, epochs: int, classes: tuple[str, ...]) -> str:
     )
 
 
+def weakest(row: Row, classes: tuple[str, ...], width: int) -> str:
+    """As many classes as fit into `width` characters, weakest first, with their validation accuracy in per cent."""
+    counted = zip(row["robust"] or row["clean"], row["samples"], classes, strict=True)
+    text = "  weakest"
+    for rate, name in sorted((right / n, name) for right, n, name in counted if n):
+        part = f"  {name} {100 * rate:.0f}"
+        if len(text) + len(part) > width:
+            break
+        text += part
+    return text
+
+
 class Live:
     """Writes to stderr: a line per epoch, and on a terminal the steps in between; nothing if it is not to speak."""
 
@@ -57,6 +70,11 @@ class Live:
             self.last = time.monotonic()
             sys.stderr.write(f"\repoch {epoch}/{epochs}  step {done}/{steps}  loss {loss:.4f}\033[K")
             sys.stderr.flush()
+
+    def classes(self, row: Row, classes: tuple[str, ...]) -> None:
+        """Show on a terminal how the classes do; the history holds it for all others."""
+        if self.terminal:
+            self.line(weakest(row, classes, get_terminal_size().columns - 1))
 
     def line(self, text: str) -> None:
         """Write a lasting line."""

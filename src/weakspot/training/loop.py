@@ -1,6 +1,7 @@
 """The training loop, once for all objectives: epochs with their ends - validation, averages, selection, checkpoint."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,8 @@ from weakspot.training.run import Run
 from weakspot.training.validation import Validation
 
 
-def fit(run: Run) -> None:
-    """Train from the last checkpoint of the folder (or from the start) to the last epoch.
+def fit(run: Run, log: Callable[[Row], None]) -> None:
+    """Train from the last checkpoint of the folder (or from the start) to the last epoch; `log` gets each epoch's row.
 
     Raises:
         InputError: a loss was not finite (the batch is saved), or the checkpoint is damaged.
@@ -47,7 +48,9 @@ def fit(run: Run) -> None:
         if score > progress.best or score == float("-inf"):
             progress.best, progress.best_epoch = score, epoch + 1
         run.team.on_main(partial(keep, run, rows, progress))
+        log(row)
         live.line(describe(row, total, run.classes))
+        live.classes(row, run.classes)
 
 
 def keep(run: Run, rows: list[Row], progress: Progress) -> None:

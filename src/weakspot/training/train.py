@@ -1,5 +1,6 @@
 """`train`: resolves the defaults once, prepares the run folder, and runs the loop."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from weakspot.training.prepare import prepare
 from weakspot.training.resolve import check_data, check_policy, device_of, precision_of, radius_of, smoothing_of
 from weakspot.training.schedules import Schedule
 from weakspot.training.team import team_on
+from weakspot.training.tracking import check_trackers, tracking
 
 
 class Interrupted(KeyboardInterrupt):
@@ -57,23 +59,28 @@ def train(
     precision: Precision | Literal["auto"] = "auto",
     seed: int = 0,
     device: str = "auto",
+    track: Sequence[str] = (),
     out: str | Path | None = None,
 ) -> Path:
     """Train `model` on `data` by `method`; the run folder that comes back is a model for `audit`.
 
     The arguments are the fields of `TrainConfig`. Without `radius` the data set's customary one is taken;
-    `head="auto"` is the method's own last layer. A module
-    that is handed over is trained in place, from the weights it has. `out` defaults to a folder of `runs` named after
-    the run's digest; a folder that holds a run of the same configuration is resumed, a finished one returned.
+    `head="auto"` is the method's own last layer. A module that is handed over is trained in place, from the weights it
+    has. `track` names experiment trackers, such as "tensorboard". `out` defaults to a folder of `runs` named after the
+    run's digest; a folder that holds a run of the same configuration is resumed, a finished one returned.
+
+    Several processes, started by torchrun, share each batch: `batch` images in all. Batch norm then takes its
+    statistics from the part of each process. One process writes; in the others a failure of it is a SystemExit.
 
     Raises:
         InputError: an unknown name, a value out of range, test data, a folder of another run, a loss that blew up.
-        SetupError: the folder cannot be written to, or the device is missing.
+        SetupError: the folder cannot be written to, or the device or a tracker is missing.
         Interrupted: Ctrl-C; the run can be resumed.
 
     """
     objective, fair, place = objective_of(method), policy_of(policy), device_of(device)
     zoo = isinstance(model, str)
+    check_trackers(track)
     check_data(data, zoo=zoo)
     config = TrainConfig(
         method=method_of(objective),
@@ -113,7 +120,8 @@ def train(
 
     team.on_main(enter)
     try:
-        fit(run)
+        with tracking(track, folder, config.plain(), data.classes, place) as log:
+            fit(run, log)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
     return folder
