@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.runs import STEPS, digits
+from tests.training.runs import STEPS, digits, mlp
 from tests.training.test_resume import Stopping, assert_same_run
-from tests.training.test_train import mlp
+from torch import nn
 
+from weakspot.data.arrays import ArrayData
 from weakspot.errors import InputError
 from weakspot.training import Interrupted, Objective, train
 from weakspot.training.objectives.pgd_at import PgdAt
@@ -54,6 +55,22 @@ def test_every_policy_changes_the_weights_over_every_method(method: str, tmp_pat
         found = weights(tmp_path / policy, policy, method)
         assert all(value.isfinite().all() for value in found.values())
         assert any(not torch.equal(value, found[name]) for name, value in without.items()), policy
+
+
+@pytest.mark.parametrize("policy", NAMES)
+def test_absent_classes_and_more_classes_than_the_batch_are_no_obstacle(policy: str, tmp_path: Path) -> None:
+    data = digits(60)
+    few = ArrayData.of((data.batch(range(60)) * 255).round().byte().numpy(), data.labels.numpy(), name="few",
+                       classes=[*"0123456789", "absent"], radius="linf:0.1")  # fmt: skip
+    out = train(
+        "trades(steps=1)", few, policy=policy, model=nn.Sequential(nn.Flatten(), nn.Linear(64, 11)), epochs=3, batch=4,
+        validation_steps=1, out=tmp_path / "run", device="cpu",
+    )  # fmt: skip
+    state = load_file(out / "checkpoint.safetensors")
+    assert all(value.isfinite().all() for value in state.values())
+    last = json.loads((out / "history.jsonl").read_text().splitlines()[-1])
+    assert last["samples"][10] == 0
+    assert all(torch.tensor(values).isfinite().all() for values in last["knobs"].values())
 
 
 def test_another_policy_is_refused(tmp_path: Path) -> None:

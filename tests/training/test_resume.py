@@ -94,6 +94,27 @@ def test_ctrl_c_names_the_folder_and_the_run_goes_on(whole: Path, tmp_path: Path
     assert_same_run(tmp_path / "run", whole)
 
 
+def test_a_checkpoint_that_is_interrupted_while_it_is_written_leaves_the_old_one(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, flush = tmp_path / "run", os.fsync
+
+    def interrupted(number: int) -> None:
+        flush(number)
+        parts = [path for path in out.glob("checkpoint*.tmp") if path.stat().st_ino == os.fstat(number).st_ino]
+        if parts and (out / "checkpoint.safetensors").exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(Interrupted):
+        short_run(out)
+    monkeypatch.undo()
+    assert epochs_done(out) == 1
+    assert not list(out.glob("*.tmp"))
+    short_run(out)
+    assert_same_run(out, whole)
+
+
 @contextmanager
 def disk_of(size: int) -> Iterator[None]:
     """No file may grow beyond `size` bytes, as on a disk that is full."""

@@ -162,6 +162,36 @@ def test_a_loss_that_blows_up_stops_the_run_and_saves_the_batch(tmp_path: Path) 
     assert bad["images"].shape == (32, 1, 8, 8)
 
 
+@pytest.mark.parametrize("validation", [0.0, 0.1])
+def test_weights_that_blow_up_in_the_last_step_are_not_saved(validation: float, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"blew up in epoch 1 and were not saved; lower lr=1e\+38"):
+        train(
+            "standard", digits(40), epochs=1, batch=40, lr=1e38, weight_decay=1e3, schedule="constant",
+            validation=validation, select="last", out=tmp_path / "run",
+        )  # fmt: skip
+    assert not {"model.safetensors", "checkpoint.safetensors"} & {path.name for path in (tmp_path / "run").iterdir()}
+
+
+def test_logits_that_overflow_stop_the_run_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="blew up in epoch 1"):
+        train("standard", digits(40), epochs=1, batch=40, lr=1e37, schedule="constant", out=tmp_path / "run")
+
+
+def test_batch_norm_on_single_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="batch norm needs two images in each process's part of a batch, got 1 for 1"):
+        train("standard", digits(40), model="resnet18-w4", epochs=1, batch=1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_radius_of_0_is_clean_training(tmp_path: Path) -> None:
+    outs = [
+        train("standard", digits(80, radius=None), epochs=1, radius=radius, out=tmp_path / f"{radius}")
+        for radius in ("linf:0", None)
+    ]
+    assert (outs[0] / "model.safetensors").read_bytes() == (outs[1] / "model.safetensors").read_bytes()
+    assert rows_of(outs[0])[0]["robust"] is None
+
+
 @pytest.mark.parametrize("classes, channels", [(2, 1), (3, 3)])
 def test_few_classes_and_colours(classes: int, channels: int, tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((30, channels, 8, 8), dtype=np.float32)
@@ -183,6 +213,7 @@ def test_a_class_without_samples_is_no_obstacle(tmp_path: Path) -> None:
         ({"epochs": 0}, "epochs"),
         ({"batch": 0}, "batch"),
         ({"lr": 0.0}, "lr"),
+        ({"lr": 1e300}, "lr"),
         ({"validation": 0.9}, "validation"),
         ({"average": 1.0}, "average"),
         ({"model": "resnet81"}, "did you mean 'resnet18'"),

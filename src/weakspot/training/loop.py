@@ -10,6 +10,7 @@ from torch.optim.swa_utils import update_bn
 
 from weakspot.errors import SetupError
 from weakspot.training.averaging import swa_keep
+from weakspot.training.blow_up import check_weights
 from weakspot.training.checkpoints import NAME, Progress, load_checkpoint, save_checkpoint
 from weakspot.training.epoch import augmented, train_epoch
 from weakspot.training.folder import export
@@ -24,7 +25,7 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
     """Train from the last checkpoint of the folder (or from the start) to the last epoch; `log` gets each epoch's row.
 
     Raises:
-        InputError: a loss was not finite (the batch is saved), or the checkpoint is damaged.
+        InputError: a loss (its batch is saved) or the weights are not finite, or the checkpoint is damaged.
         SetupError: the folder cannot be written to.
 
     """
@@ -42,6 +43,7 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
         knobs = turned(run, epoch)
         loss, accuracy = train_epoch(run, epoch, live)
         found = conclude(run, epoch)
+        check_weights(run, epoch, found)
         row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start) | knobs
         rows.append(row)
         progress.epochs, score = epoch + 1, found.score(run.config.select)

@@ -40,8 +40,8 @@ class TrainConfig:
     epochs: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)]
     optimizer: Optimiser
-    lr: Annotated[float, Field(gt=0)]
-    """At the schedule's peak."""
+    lr: Annotated[float, Field(gt=0, le=1e38)]
+    """At the schedule's peak; beyond 1e38 float32 ends."""
     momentum: Share
     """Of SGD; the first beta of AdamW."""
     weight_decay: Annotated[float, Field(ge=0)]

@@ -43,11 +43,7 @@ def prepare(
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     module = module.to(device)
     kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
-    if min(config.batch, len(kept)) < team.size:
-        raise InputError(
-            f"each process needs an image of each batch, got {team.size} processes for batches of "
-            f"{min(config.batch, len(kept))}; start fewer"
-        )
+    check_parts(min(config.batch, len(kept)), team.size, module)
     given = Given(
         base=replace(Knobs.uniform(len(data.classes), config.radius, device), smoothing=config.smoothing),
         counts=torch.bincount(data.labels[kept].long(), minlength=len(data.classes)).float().to(device),
@@ -81,3 +77,21 @@ def prepare(
         ),
         average=Average(module, 0.0 if config.average == "swa" else config.average) if config.average else None,
     )
+
+
+def check_parts(batch: int, processes: int, module: nn.Module) -> None:
+    """Refuse batches that leave a process without images, or batch norm with one.
+
+    Raises:
+        InputError: they do.
+
+    """
+    if batch < processes:
+        raise InputError(
+            f"each process needs an image of each batch, got {processes} processes for batches of {batch}; start fewer"
+        )
+    if batch // processes < 2 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules()):
+        raise InputError(
+            f"batch norm needs two images in each process's part of a batch, got {batch} for {processes}; use a larger "
+            "batch or a model without it, such as cnn"
+        )

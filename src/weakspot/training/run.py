@@ -44,6 +44,8 @@ class Run:
 
     def at_precision(self, module: nn.Module) -> nn.Module:
         """The module as it computes at the configured precision."""
+        # Not compiled: on a CPU torch.compile needed three minutes to make a ResNet step 5 % faster and the small CNN's
+        # 20 % slower; on a GPU it is not measured.
         return Mixed(module) if self.config.precision == "bf16" else module
 
     @property
