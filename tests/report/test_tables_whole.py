@@ -75,8 +75,9 @@ def test_the_terminal_holds_them(whole, expected):
 
 def test_csv_holds_every_number_of_them(whole):
     lines = list(csv.DictReader(io.StringIO(to_csv(whole))))
+    keys = ("scope", "threat", "class", "target", "radius")
+    assert len({tuple(line[key] for key in keys) for line in lines}) == len(lines)
     at = {(line["scope"], line["threat"], line["class"], line["target"]): line for line in lines}
-    assert len(at) == len(lines)
     found = whole["pairs"]
     for i, source in enumerate(runs.CIFAR):
         for j, target in enumerate(runs.CIFAR):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weakspot.report import figures, heatmaps
+from weakspot.report.curves import curve_figure, curve_grids
 from weakspot.report.findings import agreement, aimed, coupling
 from weakspot.report.latent_figures import latent_drawings
 from weakspot.report.latent_tables import latent_grids, latent_sentences
@@ -76,6 +77,7 @@ def to_html(
         "anchors": _anchors(summary["data"]["classes"]),
         "twin": _twin(summary),
         "groups": worst_confusions(summary, found),
+        "curve_grids": curve_grids(summary),
         "latent": _latent(summary, latent),
     }
     return render("report.html", _drawings(summary) | latent_drawings(summary, latent), content)
@@ -104,6 +106,8 @@ def _drawings(summary: Summary) -> dict[str, Any]:
         if other["confusion"] is not None:
             drawn[f"confusion-{place}"] = figures.confusion_figure(other)
         drawn[f"attraction-{place}"] = figures.attraction_figure(other)
+    for place, curve in enumerate(summary["curves"]):
+        drawn[f"curve-{place}"] = curve_figure(curve)
     if summary["corrupted"] is not None:
         drawn["corruptions"] = heatmaps.corruption_figure(summary)
     if summary["pairs"] is not None and summary["pairs"]["success"] is not None:

@@ -16,6 +16,7 @@ from weakspot.report.schema_cell import Confused as Confused
 from weakspot.report.schema_cell import Count, strict
 from weakspot.report.schema_cell import WorstClass as WorstClass
 from weakspot.report.schema_corrupted import Corrupted as Corrupted
+from weakspot.report.schema_curves import Curve
 from weakspot.report.schema_latent import Latent as Latent
 from weakspot.report.schema_pairs import Pairs as Pairs
 from weakspot.report.schema_pairs import Relations as Relations
@@ -78,6 +79,8 @@ class Summary(TypedDict):
     """All corruption threats together; null where the run has none."""
     pairs: Pairs | None
     """Directed pairs at the first radius that has targeted rows; null where the run has none."""
+    curves: list[Curve]
+    """Accuracy against radius: one for each norm in which attacks looked at two radii or more."""
     relations: Relations
     psi: dict[str, Any] | None
     latent: Latent | None

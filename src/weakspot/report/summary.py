@@ -12,6 +12,7 @@ from weakspot.analysis.worst_case import worst_case
 from weakspot.outcomes import Outcomes
 from weakspot.report.cells import cell
 from weakspot.report.corrupted import corrupted
+from weakspot.report.curves import curves
 from weakspot.report.directed import directed_pairs
 from weakspot.report.latent_tables import latent_block
 from weakspot.report.numbers import number
@@ -66,6 +67,7 @@ def summarise(
         "robust_at": dict(list(robust.items())[1:]),
         "corrupted": corruption,
         "pairs": _pairs(manifest, by_threat, clean, names),
+        "curves": curves(manifest, by_threat, names),
         "relations": relations(related, {k: c for k, c in conditions.items() if c is not None}, len(names), seed),
         "psi": None,
         "latent": latent_block(latent),

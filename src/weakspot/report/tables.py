@@ -5,6 +5,7 @@ The terminal, Markdown and LaTeX print these very texts, so they cannot disagree
 
 from dataclasses import dataclass, replace
 
+from weakspot.report.curves import curve_grids
 from weakspot.report.grid import Grid as Grid
 from weakspot.report.latent_tables import latent_grids
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
@@ -115,7 +116,7 @@ def grids(summary: Summary) -> list[Grid]:
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
     made.append(_threats(summary))
     makers = (disparity, _corruptions, _severities, _pairs, _roles)
-    made += [*(make(summary) for make in makers), *latent_grids(summary)]
+    made += [*(make(summary) for make in makers), *curve_grids(summary), *latent_grids(summary)]
     return [grid for grid in made if any(grid.columns.values())]
 
 
