@@ -391,3 +391,32 @@ def test_every_option_of_the_command_is_described():
 
     for name in ("run", "others", "gate", "html", "seed", "output"):
         assert f"    {name}\n        " in (compare.__doc__ or "")
+
+
+def test_features_of_two_audits_are_aligned_on_common_images(tmp_path):
+    draw = np.random.default_rng(0)
+    seen = draw.normal(size=(300, 12))
+    turned = 3 * seen @ np.linalg.qr(draw.normal(size=(12, 12)))[0] + 5
+    for number, (images, features) in enumerate([(slice(0, 200), seen), (slice(50, 300), turned), (None, None)]):
+        plan = plan_of(number)
+        folder = tmp_path / f"run{number}"
+        runs.write(folder, plan, rows_of(number, plan))
+        if images is not None:
+            sample = np.arange(300)[images]
+            np.savez(folder / "features.npz", sample=sample, label=sample % 10, features=features[images])
+    paths = [tmp_path / f"run{number}" for number in range(3)]
+    summary = weakspot.compare(*paths).summary
+    jsonschema.validate(summary, PUBLISHED)
+    alike = summary["comparisons"][0]["alignment"]
+    assert alike["images"] == 150  # a rotation, a scale and a shift change nothing
+    assert alike["cka"] == pytest.approx(1)
+    assert alike["unbiased"] == pytest.approx(1)
+    assert summary["comparisons"][1]["alignment"] is None  # that run did not look at features
+    console = Console(file=io.StringIO(), width=200)
+    console.print(comparison_terminal(summary))
+    said = "Features of 150 clean images: linear CKA 1"
+    assert said in console.file.getvalue()
+    assert said in comparison_page(summary)
+    (tmp_path / "run0" / "features.npz").write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"features\.npz cannot be read"):
+        weakspot.compare(*paths[:2])

@@ -23,7 +23,7 @@ from weakspot.contracts import Classifier, Data, Threat
 from weakspot.errors import InputError
 from weakspot.outcomes import SCHEMA, Outcomes
 from weakspot.rng import uniform
-from weakspot.store import read_json, unit_damage, write_atomically, write_json, write_unit
+from weakspot.store import read_json, unit_damage, write_arrays, write_json, write_unit
 from weakspot.threats import threat_address
 from weakspot.threats.measure import measure
 
@@ -244,18 +244,12 @@ def _keep_images(unit: Path, rows: Outcomes, images: torch.Tensor, attacked: tor
     kept = sorted(i for cell in cells.values() for i in cell[:PER_CELL])
     if not kept:
         return
-    path = unit.parents[2] / "adversarial" / unit.parent.name / f"{unit.stem}.npz"
-
-    def write(aside: Path) -> None:
-        with aside.open("wb") as file:
-            np.savez_compressed(
-                file,
-                sample=rows.sample[kept],
-                label=rows.label[kept],
-                prediction=rows.prediction[kept],
-                margin=rows.margin[kept],
-                clean=images[rows.sample[kept] - rows.sample[0]].cpu().numpy(),
-                attacked=attacked[kept].cpu().numpy(),
-            )
-
-    write_atomically(path, write)
+    write_arrays(
+        unit.parents[2] / "adversarial" / unit.parent.name / f"{unit.stem}.npz",
+        sample=rows.sample[kept],
+        label=rows.label[kept],
+        prediction=rows.prediction[kept],
+        margin=rows.margin[kept],
+        clean=images[rows.sample[kept] - rows.sample[0]].cpu().numpy(),
+        attacked=attacked[kept].cpu().numpy(),
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from weakspot.analysis.cka import align
 from weakspot.analysis.gates import parse
 from weakspot.analysis.measures import run_measures
 from weakspot.analysis.same_runs import refuse_different, remarks
@@ -13,6 +14,7 @@ from weakspot.errors import InputError
 from weakspot.report.comparison_html import write_comparison
 from weakspot.report.comparison_schema import (
     COMPARISON_SCHEMA,
+    AlignedFeatures,
     Compared,
     ComparedRun,
     ComparisonSummary,
@@ -20,7 +22,7 @@ from weakspot.report.comparison_schema import (
     Side,
 )
 from weakspot.report.conditions import compare_sides, condition, differences, judged
-from weakspot.report.numbers import draws_for
+from weakspot.report.numbers import draws_for, number
 from weakspot.run import Run
 from weakspot.run import open_run as open_folder
 
@@ -117,6 +119,7 @@ def compare(
                     scope: condition(each, _of(scope, methods[0]), _of(scope, method), names)
                     for scope, each in found.items()
                 },
+                "alignment": _alignment(methods[0].runs[0], method.runs[0]),
             }
         )
         results += judged(clauses, differences(found, names), names, method.label, methods[0].label)
@@ -134,6 +137,21 @@ def compare(
             "passed": all(result["passed"] for result in results) if results else None,
         }
     )
+
+
+def _alignment(first: Run, last: Run) -> AlignedFeatures | None:
+    """How alike the first model of each side sees clean images; None where an audit did not look at features."""
+    one, two = first.features, last.features
+    if one is None or two is None:
+        return None
+    images, found = align(one, two)
+    return {
+        "images": images,
+        "cka": number(found.value),
+        "unbiased": number(found.unbiased),
+        "low": number(found.low),
+        "high": number(found.high),
+    }
 
 
 def _of(scope: str, method: Method) -> list[Scores]:

@@ -15,13 +15,13 @@ from weakspot.contracts import Classifier, Threat
 from weakspot.data import load as load_data
 from weakspot.errors import InputError, SetupError
 from weakspot.landscape.features import features_of, find_layer
-from weakspot.landscape.latent import latent
-from weakspot.landscape.seen import SAMPLES
+from weakspot.landscape.latent import describe
+from weakspot.landscape.seen import SAMPLES, look
 from weakspot.outcomes import Outcomes
 from weakspot.planning import Prepared
 from weakspot.report.summary import CLEAN, robust_rows
-from weakspot.run import LATENT, Run
-from weakspot.store import read_json, write_json
+from weakspot.run import FEATURES, LATENT, Run
+from weakspot.store import read_json, write_arrays, write_json
 from weakspot.threats import parse_threat
 
 AUTO = "auto"
@@ -55,30 +55,29 @@ def layer_of(prepared: Prepared, module: Classifier, remark: Callable[[str], Non
 def look_inside(
     prepared: Prepared, module: Classifier, run: Run, layer: str, remark: Callable[[str], None], offline: bool = False
 ) -> None:
-    """Write latent.json of a run whose rows are all there, unless it is there and fits; a failure is a remark."""
+    """Write latent.json of a run whose rows are all there, unless it is there and fits; a failure is a remark.
+
+    The clean features stand beside it, for `weakspot compare` to align two models.
+    """
     path = prepared.folder / LATENT
     made_from = {"schema": SCHEMA, "layer": layer, "limit": SAMPLES, "run": _digest(prepared.manifest)}
     if path.exists():
         stored = _stored(path)
-        if stored == made_from:
+        if stored == made_from and (prepared.folder / FEATURES).exists():
             return
         remark(f"computing {LATENT} again: it is {'damaged' if stored is None else 'of another layer or run'}")
     remark(f"looking at the features before layer {layer}")
     try:
-        found = latent(
-            module,
-            prepared.data,
-            attack_of(prepared),
-            layer=layer,
-            seed=prepared.config.seed,
-            device=prepared.device,
-            outcomes=_judged(run),
-            trained=trained(prepared, offline),
-        )
+        seed = prepared.config.seed
+        seen = look(module, prepared.data, attack_of(prepared), layer=layer, seed=seed, device=prepared.device)
+        found = describe(seen, seed=seed, outcomes=_judged(run), trained=trained(prepared, offline))
     except InputError as error:
         remark(f"no figures of feature space: {error}")
         return
-    write_json(path, {"made_from": made_from, **found})
+    write_arrays(
+        prepared.folder / FEATURES, sample=seen.sample, label=seen.label, features=seen.clean.astype(np.float32)
+    )
+    write_json(path, {"made_from": made_from, **found})  # last: where it is, the features are
 
 
 def attack_of(prepared: Prepared) -> Threat | None:

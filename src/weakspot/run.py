@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from weakspot.addresses import slug
+from weakspot.analysis.cka import Looked
 from weakspot.auditing import Unit
-from weakspot.errors import InputError
+from weakspot.errors import InputError, reason
 from weakspot.outcomes import Outcomes
 from weakspot.report.behind import CORRUPTED, ROBUST, Behind, behind, class_number
 from weakspot.report.html import write_html
@@ -24,6 +26,7 @@ from weakspot.report.words import headline
 from weakspot.store import read_json, read_units, write_atomically, write_json
 
 LATENT = "latent.json"
+FEATURES = "features.npz"
 
 
 def open_run(folder: str | Path) -> "Run":
@@ -83,6 +86,23 @@ class Run:
     def summary(self) -> Summary:
         """The numbers of `summary.json`."""
         return summarise(self.manifest, self.rows, self.doubts, self._cost(), self.missing, self.latent)
+
+    @property
+    def features(self) -> Looked | None:
+        """The features of the clean images behind latent.json; None where the run was not asked for them.
+
+        Raises:
+            InputError: the file is damaged.
+
+        """
+        path = self.folder / FEATURES
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return Looked(stored["sample"], stored["label"], stored["features"])
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise InputError(f"{path} cannot be read ({reason(error)}); delete it and audit again") from error
 
     @property
     def classes(self) -> list[ClassEntry]:

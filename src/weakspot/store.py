@@ -78,6 +78,16 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays by name as a compressed .npz, atomically."""
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its own keywords are not among the names
+
+    write_atomically(path, write)
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 import planted
-from weakspot.analysis.cka import linear_cka
+from weakspot.analysis.cka import Looked, align, linear_cka
 from weakspot.analysis.latent import geometry
 from weakspot.analysis.neighbours import purity
 from weakspot.errors import InputError
 from weakspot.landscape.latent import describe, latent
-from weakspot.landscape.seen import Seen, align, choose, look
+from weakspot.landscape.seen import Seen, choose, look
 from weakspot.outcomes import Outcomes
 from weakspot.report.latent_tables import latent_block
 from weakspot.threats import parse_threat
@@ -156,19 +156,24 @@ def test_choose_takes_as_many_of_each_class():
     assert len(choose(labels[:0], 5, 0)) == 0
 
 
+def looked(seen: Seen) -> Looked:
+    return Looked(seen.sample, seen.label, seen.clean)
+
+
 def test_alignment_of_two_models(seen):
-    other = look(planted.HONEST["small-cnn"](), planted.digits(), None, limit=200)
-    count, found = align(seen, other)
+    other = looked(look(planted.HONEST["small-cnn"](), planted.digits(), None, limit=200))
+    one = looked(seen)
+    count, found = align(one, other)
     common = np.intersect1d(seen.sample, other.sample)
     assert count == len(common) == 120
-    expected = linear_cka(seen.clean, other.clean[np.searchsorted(other.sample, common)])
+    expected = linear_cka(seen.clean, other.features[np.searchsorted(other.sample, common)])
     assert found == expected
     assert 0.2 < found.unbiased < 0.95
-    assert align(seen, seen)[1].unbiased == pytest.approx(1)
+    assert align(one, one)[1].unbiased == pytest.approx(1)
     with pytest.raises(InputError, match="common images"):
-        align(seen, replace(other, sample=other.sample + 1000))
+        align(one, replace(other, sample=other.sample + 1000))
     with pytest.raises(InputError, match="other labels"):
-        align(seen, replace(other, label=(other.label + 1) % 10))
+        align(one, replace(other, label=(other.label + 1) % 10))
 
 
 def made(label: np.ndarray, classes: int, dimensions: int) -> Seen:

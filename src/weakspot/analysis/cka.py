@@ -9,11 +9,12 @@ has no such tendency, and it carries the interval.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import ndtri
 
 from weakspot.analysis.arrays import Number, ratio
 from weakspot.analysis.latent import Features
+from weakspot.errors import InputError
 
 NAN = float("nan")
 Others = Float[np.ndarray, "samples others"]
@@ -31,6 +32,31 @@ class Alignment:
     low: float
     """With `high`: the jackknife's interval of `unbiased`, over images."""
     high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What one model made of some images."""
+
+    sample: Int[np.ndarray, " samples"]
+    """Positions in the split, ascending."""
+    label: Int[np.ndarray, " samples"]
+    features: Features
+
+
+def align(first: Looked, second: Looked) -> tuple[int, Alignment]:
+    """How alike two models see the images that both have looked at: their number, and linear CKA.
+
+    Raises:
+        InputError: they have looked at no common image, or call one by two labels.
+
+    """
+    common, one, two = np.intersect1d(first.sample, second.sample, return_indices=True)
+    if not len(common):
+        raise InputError("two models are aligned on common images, got none; look at the same data with the same seed")
+    if (first.label[one] != second.label[two]).any():
+        raise InputError("two models are aligned on the same data, got other labels; look at the same data with both")
+    return len(common), linear_cka(first.features[one], second.features[two])
 
 
 def linear_cka(first: Features, second: Others, level: float = 0.95) -> Alignment:

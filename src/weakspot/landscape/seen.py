@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from weakspot.analysis.cka import Alignment, linear_cka
 from weakspot.contracts import Classifier, Data, Images, Threat
 from weakspot.errors import InputError
 from weakspot.landscape.features import Layer, features_of, find_layer
@@ -125,18 +124,3 @@ def _batch(
         return read(images), clean_rows, None, None
     attacked_rows, attacked = measure(model, threat, threat_address(threat), images, labels, sample, seed)
     return read(images), clean_rows, read(attacked), attacked_rows
-
-
-def align(first: Seen, second: Seen) -> tuple[int, Alignment]:
-    """How alike two models see the clean images that both have looked at: their number, and linear CKA.
-
-    Raises:
-        InputError: they have looked at no common image, or call one by two labels.
-
-    """
-    common, one, two = np.intersect1d(first.sample, second.sample, return_indices=True)
-    if not len(common):
-        raise InputError("two models are aligned on common images, got none; look at the same data with the same seed")
-    if (first.label[one] != second.label[two]).any() or first.classes != second.classes:
-        raise InputError("two models are aligned on the same data, got other labels; look at the same data with both")
-    return len(common), linear_cka(first.clean[one], second.clean[two])

@@ -98,6 +98,19 @@ class Condition(TypedDict):
 
 
 @strict
+class AlignedFeatures(TypedDict):
+    """Linear CKA of the features of two models on the clean images that both audits looked at."""
+
+    images: Count
+    cka: float | None
+    """As published, in [0, 1]; it tends to 1 with fewer images than features."""
+    unbiased: float | None
+    """0 on average for unrelated features; the interval is a jackknife's over images."""
+    low: float | None
+    high: float | None
+
+
+@strict
 class Compared(TypedDict):
     """The first side against another one."""
 
@@ -106,6 +119,8 @@ class Compared(TypedDict):
     remarks: list[str]
     """Differences that do not forbid the comparison: version, seed of the attacks, device."""
     conditions: dict[str, Condition]
+    alignment: AlignedFeatures | None
+    """Of the first run of each side; null where one was audited without `--latent`."""
 
 
 @strict

@@ -8,7 +8,7 @@ from rich.text import Text
 from weakspot.report.comparison_schema import Change, ClassChange, Compared, ComparisonSummary, Condition, GateResult
 from weakspot.report.tables import Grid
 from weakspot.report.terminal import MANY, SHOWN, fitted
-from weakspot.report.words import NONE, chances, percent, points, printable, rank
+from weakspot.report.words import NONE, amount, chances, percent, points, printable, rank
 
 ALPHA = 0.05
 COVERED = (
@@ -86,6 +86,11 @@ def remarks(compared: Compared) -> list[str]:
         found.append(
             f"{scope}: worst class with both minima freed from their bias {points(each['worst_class']['corrected'])} "
             f"points; rho {rank(each['rho'])}; {_changed(each)}."
+        )
+    if (alike := compared["alignment"]) is not None:
+        found.append(
+            f"Features of {alike['images']:,} clean images: linear CKA {amount(alike['cka'])}, without its bias "
+            f"{amount(alike['unbiased'])} [{amount(alike['low'])}, {amount(alike['high'])}]."
         )
     return found + [printable(f"They differ in {line}.") for line in compared["remarks"]]
 
