@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from scipy.stats import spearmanr
@@ -183,8 +184,21 @@ def table(rows):
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def document(summaries):
-    """The page: protocol, models, claims, classes, pairs."""
+def alignments(out):
+    """How alike the models of one data set see the same clean images, each pair of them."""
+    for setting in SETTINGS:
+        for first, last in combinations(METHODS, 2):
+            folders = [f"{out / setting.name}-{method.partition('(')[0]}-audit" for method in (first, last)]
+            found = weakspot.compare(*folders).summary["comparisons"][0]["alignment"]
+            value = {"value": found["unbiased"], "low": found["low"], "high": found["high"]}
+            yield {
+                "data": setting.name, "models": f"{first}, {last}", "images": found["images"],
+                "linear CKA, unbiased": interval(value, percent=False),
+            }  # fmt: skip
+
+
+def document(summaries, out):
+    """The page: protocol, models, claims, classes, pairs, features."""
     models, found, pairs = [], [], []
     for (setting, method), summary in summaries.items():
         of = next(one for one in SETTINGS if one.name == setting)
@@ -219,7 +233,9 @@ def document(summaries):
         + f"; {', '.join(METHODS)}; {COMMON}.", "",
         "## Models", "", *table(models), "",
         "## What the source reports, and what is found here", "", *table(found), "",
-        "## The most open pairs", "", *table(pairs), "", "## Classes", "", *table(classes), "",
+        "## The most open pairs", "", *table(pairs), "",
+        "## How alike the models see clean images", "", *table(alignments(out)), "",
+        "## Classes", "", *table(classes), "",
     ]  # fmt: skip
     DOCS.mkdir(parents=True, exist_ok=True)
     (DOCS / "classwise.md").write_text("\n".join(text), encoding="utf-8")
@@ -243,7 +259,7 @@ def main():
             summaries[setting.name, method] = audited(folder, setting, weakspot.load_data(address))
             print(setting.name, method, json.dumps(summaries[setting.name, method]["robust"]["accuracy"]), flush=True)
             if len(summaries) == len(SETTINGS) * len(METHODS):
-                document(summaries)
+                document(summaries, asked.out)
 
 
 if __name__ == "__main__":
