@@ -70,7 +70,10 @@ def test_scores() -> None:
     found = validate(linear(), Pool.of(digits(), "cpu"), ROWS, 10, Radius.of("linf:0.05"), 5, 0)
     assert found.robust is not None
     rates = [r / n for r, n in zip(found.robust, found.samples, strict=True)]
-    assert found.score("average") == pytest.approx(sum(rates) / 10)
-    assert found.score("worst") == pytest.approx(min(rates))
-    assert found.score("sum") == pytest.approx(sum(rates) / 10 + min(rates))
-    assert found.score("last") == float("-inf")
+    assert found.score("average", True) == pytest.approx(sum(rates) / 10)
+    assert found.score("worst", True) == pytest.approx(min(rates))
+    assert found.score("sum", True) == pytest.approx(sum(rates) / 10 + min(rates))
+    assert found.score("last", True) == float("-inf")
+    natural = [right / samples for right, samples in zip(found.clean, found.samples, strict=True)]
+    assert found.score("average", False) == pytest.approx(sum(natural) / 10)  # what a standard training is compared by
+    assert found.score("average", False) > found.score("average", True)

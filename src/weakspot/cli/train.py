@@ -93,7 +93,8 @@ def train(
     validation_steps
         Steps of the attack on the held-out images.
     select
-        Which epoch to save: the last, or the best on the held-out images by average, by worst class, or by their sum.
+        Which epoch to save: the last, or the best on the held-out images by average, by worst class, or by their sum;
+        under attack, for standard training clean.
     precision
         Of the forward and backward passes; auto is bf16 on a GPU that computes in it.
     seed

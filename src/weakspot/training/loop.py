@@ -46,7 +46,7 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
         check_weights(run, epoch, found)
         row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start) | knobs
         rows.append(row)
-        progress.epochs, score = epoch + 1, found.score(run.config.select)
+        progress.epochs, score = epoch + 1, found.score(run.config.select, run.objective.defends)
         if score > progress.best or score == float("-inf"):
             progress.best, progress.best_epoch = score, epoch + 1
         run.team.on_main(partial(keep, run, rows, progress))

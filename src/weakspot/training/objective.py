@@ -134,6 +134,8 @@ class Objective(ABC):
     name: ClassVar[str]
     adversarial: ClassVar[bool]
     """Whether it needs a radius."""
+    defends: ClassVar[bool] = True
+    """Whether robustness is what it trains for, so that epochs are compared under attack."""
     head: ClassVar[Head] = "linear"
     """The last layer that its paper has."""
     smooths: ClassVar[bool] = True

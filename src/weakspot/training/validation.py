@@ -47,9 +47,12 @@ class Validation:
         """How many are right before and after the attack; None without a radius."""
         return [int(n) for n in self.cube[1].diagonal().tolist()] if self.attacked else None
 
-    def score(self, select: str) -> float:
-        """The accuracy by which epochs are compared: mean of the classes, worst class, or both; -inf for "last"."""
-        samples, right = self.samples, self.clean if self.robust is None else self.robust
+    def score(self, select: str, attacked: bool) -> float:
+        """The accuracy by which epochs are compared: mean of the classes, worst class, or both; -inf for "last".
+
+        Under attack, where that was measured, if `attacked`: it is highest in the first epochs of a standard training.
+        """
+        samples, right = self.samples, self.robust if attacked and self.robust is not None else self.clean
         if select == "last" or not sum(samples):
             return float("-inf")
         rates = [r / n for r, n in zip(right, samples, strict=True) if n]

@@ -15,6 +15,7 @@ class Standard(Objective):
 
     name: ClassVar[str] = "standard"
     adversarial: ClassVar[bool] = False
+    defends: ClassVar[bool] = False
     carries: ClassVar[frozenset[Knob]] = frozenset({"natural"})
 
     def attack(
