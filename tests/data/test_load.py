@@ -80,8 +80,8 @@ def test_factories_by_file_and_module(factories, place):
     [
         ("weakspot_factories.py:fails", "fails: OSError: no such disk"),
         ("weakspot_factories.py:absent", "there is no 'absent'"),
-        ("weakspot_factories.py:number", "expected data as an address"),
-        ("weakspot_factories.py:listed", "expected data as an address"),
+        ("weakspot_factories.py:number", "^weakspot_factories.py:number: expected data as an address.*got int"),
+        ("weakspot_factories.py:listed", "^weakspot_factories.py:listed: expected data as an address.*got list"),
         ("nowhere.py:pair", "no file nowhere.py"),
         ("weakspot_pack.none:pair", "ModuleNotFoundError"),
         ("broken.py:pair", "SyntaxError"),

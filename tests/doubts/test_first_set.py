@@ -239,3 +239,12 @@ def test_label_mapping_prefers_the_rows_of_an_audit(honest: Context) -> None:
     found = label_mapping(replace(honest, rows=rows))
     assert found.status == "fail"
     assert "500 samples" in found.says
+
+
+def test_a_model_that_always_answers_the_same_is_in_no_other_order(honest: Context) -> None:
+    """Of three classes some renumbering makes the constant right for a third: at chance, and no finding."""
+    label = np.arange(60) % 3
+    rows = Outcomes.build(sample=np.arange(60), threat="clean", label=label, prediction=np.full(60, 8))
+    found = label_mapping(replace(honest, rows=rows))
+    assert found.status == "warn"
+    assert "not above chance" in found.says

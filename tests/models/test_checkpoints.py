@@ -200,14 +200,16 @@ def test_a_hostile_pickle_is_refused_and_nothing_runs(tmp_path):
         assert "posix.mkdir" in said
         assert "--trust-pickle" in said
         assert sha256(path.read_bytes()).hexdigest() in said
-    newer = tmp_path / "newer.pt"  # torch's reader knows no protocol above 2 and gives up before it meets the call
-    newer.write_bytes(pickle.dumps(Hostile(trace), protocol=4))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(InputError, match="--trust-pickle") as error:
-            checkpoints.read(newer)
-    assert "executes code" in one_line(error)
-    assert not trace.exists()
+    newer = [tmp_path / "newer.pt", tmp_path / "archive.pt"]  # torch's reader knows no protocol above 2
+    newer[0].write_bytes(pickle.dumps(Hostile(trace), protocol=4))
+    torch.save({"x": Hostile(trace)}, newer[1], pickle_protocol=4)
+    for path in newer:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(InputError, match="--trust-pickle") as error:
+                checkpoints.read(path)
+        assert "executes code" in one_line(error)
+        assert not trace.exists()
     # The same object does run code where pickles are trusted: the refusal above is what kept it from running.
     pickle.loads(pickle.dumps(Hostile(trace)))
     assert trace.is_dir()

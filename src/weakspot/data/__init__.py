@@ -135,7 +135,8 @@ def _at(address: str, split: str, offline: bool) -> Data:
 def _made(address: str, split: str) -> Data:
     """What the user's own function gives."""
     try:
-        made = _object(make(address, split), address)
+        returned = make(address, split)
+        made = _object(returned, type(returned).__name__)
     except InputError as error:
         said = str(error)
         raise error if said.startswith(address) else InputError(f"{address}: {said}") from None

@@ -16,7 +16,8 @@ from weakspot.doubts.finding import Finding
 Numbers = Int[np.ndarray, " samples"]
 
 GAIN = 0.2
-"""A renumbering that raises the accuracy of unseen samples by more than this is no accident."""
+"""A renumbering that raises the accuracy of unseen samples by more than this is no accident; one class for all does
+not count."""
 ABOVE_CHANCE = 1e-3
 """p-value up to which an accuracy counts as above chance."""
 
@@ -30,7 +31,9 @@ def label_mapping(context: Context) -> Finding:
     classes = max(len(context.classes), int(prediction.max()) + 1)
     accuracy = float((label == prediction).mean())
     renumbered = held_out(label, prediction, classes)
-    gain = renumbered - accuracy
+    # A model that always answers the same reaches the largest class's share under some renumbering: that says nothing.
+    largest = float(np.bincount(label).max()) / len(label)
+    gain = renumbered - max(accuracy, largest)
     if gain > GAIN:
         says = (
             f"The clean accuracy on {len(label)} samples is {accuracy:.1%}, but {renumbered:.1%} once the model's "

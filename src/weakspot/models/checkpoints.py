@@ -88,8 +88,9 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
 def _refusal(path: Path, error: Exception) -> InputError:
     """A pickle that wants code and a file that is damaged need different deeds."""
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if isinstance(error, UnpicklingError) and (found or _is_pickle(path)):
-        what = f" ({found[1]})" if found else ""
+    newer = "Unsupported operand" in str(error)  # an archive of torch.save with a protocol above 2
+    if isinstance(error, UnpicklingError) and (found or newer or _is_pickle(path)):
+        what = f" ({found[1]})" if found else " that are written plainly (pickle protocol 2)"
         return InputError(
             f"{path} (SHA-256 {sha256(path)}) holds more than tensors{what}, and reading that executes code; "
             "save a plain state dict, or vouch for the file with --trust-pickle (trust_pickle=True)"
