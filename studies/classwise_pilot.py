@@ -97,16 +97,19 @@ def claims(summary, setting):
     if setting.weak:
         shared = len(weakest(robust, len(setting.weak)) & setting.weak)
         chance = len(setting.weak) ** 2 / len(robust["classes"])
+        tied = sum(entry["accuracy"] == 0 for entry in robust["classes"]) > len(setting.weak)
         yield (
             f"The lowest robust accuracies are those of {', '.join(sorted(setting.weak))}",
+            "more classes are at 0" if tied else
             f"{shared} of the {len(setting.weak)} weakest ({chance:.1f} by chance)",
+            "undefined" if tied else
             "holds" if shared == len(setting.weak) else "in part" if shared > chance else "does not hold",
-        )
+        )  # fmt: skip
     if setting.attractor:
         for name, cell in (("clean", summary["threats"]["clean"]), ("attack", robust), ("corruptions", corrupted)):
             share = {entry["name"]: entry["cfps"] for entry in cell["classes"]}[setting.attractor]
             low, high = cfps_limits(cell, setting.attractor)
-            verdict = "holds" if low is not None and low > 0.1 else "does not hold" if share <= 0.1 else "undecided"
+            verdict = "undecided" if low is None or low <= 0.1 <= high else "holds" if low > 0.1 else "does not hold"
             limits = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
             yield (
                 f"{setting.attractor} attracts errors ({name})",
@@ -127,7 +130,7 @@ def claims(summary, setting):
         f"rank correlation of CFPS {spearmanr(first, last).statistic:.2f} (no interval: over 10 classes)", "described",
     )  # fmt: skip
     coupling = relations["coupling"].get("robust")
-    if coupling is not None:
+    if coupling is not None and coupling["null_low"] is not None:
         yield (
             "CFPS says something that robust accuracy does not",
             f"rank correlation {interval(coupling['over_images'], percent=False)} over images; with errors that "
@@ -236,7 +239,9 @@ def document(summaries, out):
         + f"; {', '.join(METHODS)}; {COMMON}; the last epoch of the standard ones (a first run of this pilot took the "
         "epoch of the highest attacked accuracy for them too, an early one; these were trained again).", "",
         "## Models", "", *table(models), "",
-        "## What the source reports, and what is found here", "", *table(found), "",
+        "## What the source reports, and what is found here", "",
+        "A claim with an interval holds if that lies on the claimed side of its null, is contradicted or does not hold on "
+        "the other, and is undecided else.", "", *table(found), "",
         "## The most open pairs", "", *table(pairs), "",
         "## How alike the models see clean images", "", *table(alignments(out)), "",
         "## Classes", "", *table(classes), "",

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter
 
 from weakspot.report.figures import CLEAN, INK, LINE, MUTED, ROBUST, SCALE, shortened
@@ -34,7 +34,7 @@ def scale_of(surface: str, grids: Sequence[np.ndarray]) -> Normalize:
     return Normalize(-top, top) if surface == "decision" else Normalize(0, top)
 
 
-def colour_bar(figure: Figure, axes: Any, surface: str, scale: Normalize) -> None:
+def colour_bar(figure: Figure | SubFigure, axes: Any, surface: str, scale: Normalize) -> None:
     """The scale of a surface beside its axes."""
     label, colours = SURFACES[surface]
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, shrink=0.85, aspect=24, pad=0.02)
