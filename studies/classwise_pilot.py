@@ -240,8 +240,8 @@ def document(summaries, out):
         "epoch of the highest attacked accuracy for them too, an early one; these were trained again).", "",
         "## Models", "", *table(models), "",
         "## What the source reports, and what is found here", "",
-        "A claim with an interval holds if that lies on the claimed side of its null, is contradicted or does not hold on "
-        "the other, and is undecided else.", "", *table(found), "",
+        "A claim with an interval holds if that lies on the claimed side of its null, does not hold (or is "
+        "contradicted) if it lies on the other, and is undecided else.", "", *table(found), "",
         "## The most open pairs", "", *table(pairs), "",
         "## How alike the models see clean images", "", *table(alignments(out)), "",
         "## Classes", "", *table(classes), "",
