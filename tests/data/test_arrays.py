@@ -140,3 +140,13 @@ def test_the_digest_changes_with_any_pixel_label_or_name(images, labels):
         ArrayData.of(images.reshape(3, 1, 1, 4), labels, classes=["a", "b", "c"]),
     ]
     assert len({data.digest(), *(one.digest() for one in changed)}) == 6
+
+
+def test_what_was_written_into_a_copy_on_write_map_stays(tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((4, 1, 64, 64), np.uint8))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="c")
+    mapped[:] = 255
+    data = ArrayData.of(mapped, [0, 1, 0, 1])
+    for _ in range(2):
+        assert data.batch(range(4)).min() == 1
+    assert mapped.min() == 255

@@ -104,10 +104,13 @@ class ArrayData:
 def _let_go(images: np.ndarray) -> None:
     """Give the pages of a memory map back, so that reading a file once through does not hold all of it in memory.
 
-    They stay in the system's cache as long as nobody else needs the room.
+    They stay in the system's cache as long as nobody else needs the room. Only a map that was opened for reading alone:
+    of a copy-on-write map (mode "c") this would throw away what its owner has written.
     """
     base: object = images
     while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and base.mode != "r":
+            return
         base = base.base
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
