@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from weakspot.contracts import Classifier, Images, Logits
-from weakspot.errors import unknown
+from weakspot.errors import reason, unknown
 from weakspot.maths.mixed import ChannelsLast, Mixed
 
 Precision = Literal["fp32", "bf16"]
@@ -63,8 +63,8 @@ def with_rough(module: Classifier, images: Images) -> tuple[Classifier, str | No
         with torch.enable_grad():
             rough = twin(tried)
             torch.autograd.grad(rough.sum(), tried, allow_unused=True)
-    except RuntimeError as error:
-        return module, str(error).splitlines()[0]
+    except Exception as error:  # the user's code may raise anything, such as numpy's TypeError for bfloat16
+        return module, reason(error)
     agreed = float((exact.argmax(1) == rough.argmax(1)).float().mean())
     if not torch.isfinite(rough).all() or agreed < AGREE:
         return module, f"it changes {1 - agreed:.0%} of {len(images)} clean predictions"
