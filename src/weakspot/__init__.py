@@ -12,13 +12,25 @@ if TYPE_CHECKING:
     from weakspot.api import doctor as doctor
     from weakspot.api import explain as explain
     from weakspot.api import export as export
+    from weakspot.api import import_run as import_run
     from weakspot.api import load_data as load_data
     from weakspot.api import load_model as load_model
     from weakspot.api import open_run as open_run
     from weakspot.api import train as train
 
 __version__ = "0.1.0"
-__all__ = ["audit", "compare", "doctor", "explain", "export", "load_data", "load_model", "open_run", "train"]
+__all__ = [
+    "audit",
+    "compare",
+    "doctor",
+    "explain",
+    "export",
+    "import_run",
+    "load_data",
+    "load_model",
+    "open_run",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

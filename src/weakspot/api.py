@@ -17,6 +17,7 @@ from weakspot.estimate import Estimate
 from weakspot.estimate import estimate as probe
 from weakspot.explanation import Explanation, explain
 from weakspot.fit import check_fit
+from weakspot.importing import import_run
 from weakspot.models import frozen
 from weakspot.planning import Prepared, as_many_classes, default_data, device_of, load_model, on_device, prepare
 from weakspot.run import Run, open_run
@@ -34,6 +35,7 @@ __all__ = [
     "estimate",
     "explain",
     "export",
+    "import_run",
     "load_data",
     "load_model",
     "open_run",

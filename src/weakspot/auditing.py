@@ -82,13 +82,13 @@ def environment(device: torch.device) -> dict[str, Any]:
 def plan(
     model: Mapping[str, Any],
     data: Data,
-    threats: Sequence[Threat],
+    threats: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
     seed: int,
     block: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """The manifest of a run: what it is made of, and all its units. `model` describes the classifier."""
+    """The manifest of a run: what it is made of, and all its units. `model` and `threats` describe them."""
     described = {
         "name": data.name,
         "split": data.split,
@@ -99,10 +99,9 @@ def plan(
         "counts": np.bincount(data.labels.numpy(), minlength=len(data.classes)).tolist(),
         "radius": data.radius,
     }
-    planned = [_describe(threat) for threat in threats]
     identity = {"model": model["digest"], "data": described["digest"], "seed": seed, "device": device.type}
     identity["precision"] = config.get("precision")
-    units = plan_units([threat["address"] for threat in planned], len(data), block, identity)
+    units = plan_units([threat["address"] for threat in threats], len(data), block, identity)
     return {
         "schema": SCHEMA,
         "weakspot": weakspot.__version__,
@@ -110,14 +109,15 @@ def plan(
         "config": dict(config),
         "model": dict(model),
         "data": described,
-        "threats": planned,
+        "threats": [dict(threat) for threat in threats],
         "seed": seed,
         "environment": environment(device),
         "units": [vars(unit) for unit in units],
     }
 
 
-def _describe(threat: Threat) -> dict[str, Any]:
+def describe(threat: Threat) -> dict[str, Any]:
+    """A threat as a manifest holds it."""
     radius = getattr(threat, "radius", None)
     return {
         "address": threat_address(threat),

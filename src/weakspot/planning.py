@@ -21,6 +21,7 @@ from weakspot.data import with_classes
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.models import LoadedModel, frozen
 from weakspot.models import load as read_model
+from weakspot.surrogate import surrogates
 from weakspot.threats import PRESETS, plan_threats, threat_address
 from weakspot.threats.precision import search_precision
 
@@ -102,7 +103,7 @@ def prepare(
     if len(read.classes) < 2:
         raise InputError(f"{read.name} has one class only ({read.classes[0]}); an audit compares at least two classes")
     radii = given if given or read.radius is None else [Radius.of(read.radius)]
-    planned = plan_threats(named, radii)
+    planned = plan_threats(named, radii, surrogates(read, where, trust_pickle))
     loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
     read = as_many_classes(read, loaded.module)
     read = read if limit is None else first_of(read, limit)
@@ -126,7 +127,8 @@ def prepare(
         "digest": loaded.digest,
         "parameters": _parameters(loaded.module),
     }
-    manifest = auditing.plan(described, read, planned, plain(replace(config, latent=None)), seed, block, where)
+    told = [auditing.describe(threat) for threat in planned]
+    manifest = auditing.plan(described, read, told, plain(replace(config, latent=None)), seed, block, where)
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
     return Prepared(loaded, read, tuple(planned), manifest, config, folder, where, part)
 

@@ -92,7 +92,7 @@ def test_an_ensemble_and_a_stranger_transfer_as_well(digits):
 
 def test_addresses():
     transfer = Transfer(inner=Pgd(radius="linf:8/255", steps=50), surrogate=torch.nn.Identity().eval(), named="a/b.pt")
-    assert threat_address(transfer) == "transfer(inner=pgd,surrogate=a/b.pt,steps=50)@linf:8/255"
+    assert threat_address(transfer) == "transfer(surrogate=a/b.pt,inner=pgd,steps=50)@linf:8/255"
     assert str(transfer.radius) == "linf:8/255"
     planned = plan_threats(["pgd", transfer], [parse_threat("pgd@l2:1").radius])
     assert [threat_address(threat) for threat in planned] == ["clean", "pgd@l2:1", threat_address(transfer)]

@@ -35,6 +35,8 @@ class Verb:
     says: str
     usage: str
     examples: tuple[str, ...]
+    module: str = ""
+    """The module in weakspot.cli, where the verb is no name that Python allows."""
 
 
 VERBS = {
@@ -95,6 +97,15 @@ VERBS = {
         "RUN --pt2 FILE [OPTIONS]",
         ("weakspot export runs/NAME --pt2 model.pt2",),
     ),
+    "import": Verb(
+        "Make a run of predictions that another tool saved, to report and compare.",
+        "--data ADDRESS --predictions THREAT=FILE [...] [OPTIONS]",
+        (
+            "weakspot import --data cifar10 --predictions clean=clean.npz --predictions autoattack@linf:8/255=aa.npz",
+            "weakspot import --data cifar10 --predictions clean=clean.npz --predictions fog@3=fog.npz --name resnet50",
+        ),
+        "import_run",
+    ),
     "data list": Verb("Print the named sets, and how to name your own files.", "[OPTIONS]", ()),
     "data describe": Verb(
         "Print what a set holds: samples per class, shape, customary radius, digest.",
@@ -120,10 +131,10 @@ def command_line() -> App:
     data = App("data", help="List, describe and fetch images to audit or train on.", help_epilogue="")
     app.command(data)
     for name, verb in VERBS.items():
-        module, _, part = name.partition(" ")
+        group, _, part = name.partition(" ")
         (data if part else app).command(
-            f"weakspot.cli.{module}:{part or module}",
-            name=part or module,
+            f"weakspot.cli.{verb.module or group}:{verb.module or part or group}",
+            name=part or group,
             help=verb.says,
             usage=f"Usage: weakspot {name} {verb.usage}",
             help_epilogue="\n".join(

@@ -1,6 +1,6 @@
 """The catalogue of threats, and their addresses: `pgd@linf:8/255`, `apgd-ce(steps=50)@l2:0.5`, `fog@3`, `clean`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
 from weakspot.addresses import Radius, ThreatAddress
@@ -55,7 +55,7 @@ MADE_IN_PYTHON: Mapping[str, str] = {
     "custom": "weakspot.threats.custom.Custom",
     "transfer": "weakspot.threats.transfer.Transfer",
 }
-"""Threats that hold a model or a function: no address can make them."""
+"""Threats that hold a model or a function, which this floor cannot load; `weakspot.surrogate` can, for transfer."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {"corruptions": suite("15"), "corruptions-extra": suite("extra")}
 """Addresses that stand for many: the 15 published corruptions, and the four extra ones, at five severities each."""
@@ -90,7 +90,9 @@ def parse_threat(address: str, radius: Radius | None = None) -> Threat:
         raise InputError(f"{parts.name} stands for many threats; one of them is {GROUPS[parts.name][0]}")
     if parts.name in MADE_IN_PYTHON:
         raise InputError(f"{parts.name} holds an object of yours; make it in Python: {MADE_IN_PYTHON[parts.name]}")
-    made = find("threat", parts.name, {**dict.fromkeys((*CORRUPTIONS, *GROUPS)), **THREATS}, "weakspot.threats")
+    made = find(
+        "threat", parts.name, {**dict.fromkeys((*CORRUPTIONS, *GROUPS, *MADE_IN_PYTHON)), **THREATS}, "weakspot.threats"
+    )
     known = {field.name for field in fields(made)}
     options: dict[str, object] = dict(parts.options)
     if wrong := [key for key in options if key not in known - {"radius"}]:
@@ -114,10 +116,14 @@ def _check_norm(name: str, norms: Sequence[str], radius: object) -> None:
         raise InputError(f"{name} works in {' and '.join(norms)}, got {radius}; give a radius in one of these norms")
 
 
-def plan_threats(addresses: Sequence[str | Threat], radii: Sequence[Radius]) -> list[Threat]:
+def plan_threats(
+    addresses: Sequence[str | Threat],
+    radii: Sequence[Radius],
+    parse: Callable[[str, Radius | None], Threat] = parse_threat,
+) -> list[Threat]:
     """`clean`, then each address at each radius (once, if it names its own or needs none), without repetitions.
 
-    A threat that was made in Python stands among the addresses as it is.
+    A threat that was made in Python stands among the addresses as it is; `parse` makes the others.
 
     Raises:
         InputError: an address is wrong, or needs a radius where there is none.
@@ -128,6 +134,6 @@ def plan_threats(addresses: Sequence[str | Threat], radii: Sequence[Radius]) -> 
     for radius in each:
         for address in addresses:
             for one in GROUPS.get(address, (address,)) if isinstance(address, str) else (address,):
-                threat = parse_threat(one, radius) if isinstance(one, str) else one
+                threat = parse(one, radius) if isinstance(one, str) else one
                 planned.setdefault(threat_address(threat), threat)
     return list(planned.values())

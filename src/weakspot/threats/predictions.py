@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weakspot.contracts import Kind
 from weakspot.errors import InputError
 from weakspot.outcomes import Outcomes
 from weakspot.threats.archive import check_labels, files_of, read_arrays, whole_numbers
@@ -16,31 +17,52 @@ IMPORTED = "imported"
 """`found_by` of a sample that the saved prediction gets wrong."""
 
 
-def import_predictions(path: Path, clean: Outcomes, threat: str, classes: int) -> Outcomes:
+def import_clean(path: Path, labels: np.ndarray, classes: int) -> Outcomes:
+    """The rows of the threat "clean", one for each saved prediction on images as they are, in the archive's order.
+
+    Args:
+        path: the archive, or a folder of them, as for `import_predictions`.
+        labels: of the data, all of them.
+        classes: of the data.
+
+    Raises:
+        InputError: as for `import_predictions`.
+
+    """
+    label = labels.astype(np.int64)
+    known = Outcomes.build(sample=np.arange(len(label)), label=label, threat="clean", prediction=label, correct=True)
+    return import_predictions(path, known, "clean", classes, "clean")
+
+
+def import_predictions(
+    path: Path, clean: Outcomes, threat: str, classes: int, kind: Kind = "adversarial", severity: int = 0
+) -> Outcomes:
     """One row of `threat` for each saved prediction, in the archive's order.
 
     The `.npz` archive holds `prediction` (n,), whole numbers, or `logits` (n, classes), and optionally `sample`, the
-    numbers in the split (0, 1, 2, ... else), and `label`, which is compared. A sample that is wrong when clean keeps
-    its clean prediction (`found_by` "clean"), as under every adversarial threat.
+    numbers in the split (0, 1, 2, ... else), and `label`, which is compared. Under an adversarial threat a sample that
+    is wrong when clean keeps its clean prediction (`found_by` "clean").
 
     Args:
         path: the archive, or a folder of them.
         clean: the rows of the threat "clean" on the same data; they bring the labels.
         threat: the address that the rows get, such as "apgd-ce@linf:8/255".
         classes: of the data.
+        kind: of the threat.
+        severity: of a corruption, 1 to 5, else 0.
 
     Raises:
         InputError: an archive is damaged, holds neither, names a class or sample that the data do not have, holds a
             sample twice, or was made from other data.
 
     """
-    made = Outcomes.join([_rows(file, clean, threat, classes) for file in files_of(path)])
+    made = Outcomes.join([_rows(file, clean, threat, classes, kind, severity) for file in files_of(path)])
     if len(np.unique(made.sample)) < len(made):
         raise InputError(f"{path} holds predictions of one sample more than once; keep the worst of each")
     return made
 
 
-def _rows(file: Path, clean: Outcomes, threat: str, classes: int) -> Outcomes:
+def _rows(file: Path, clean: Outcomes, threat: str, classes: int, kind: Kind, severity: int) -> Outcomes:
     arrays = read_arrays(file)
     logits = _logits(arrays, classes, file)
     prediction = _classes(arrays, classes, file) if logits is None else logits.argmax(1)
@@ -48,10 +70,11 @@ def _rows(file: Path, clean: Outcomes, threat: str, classes: int) -> Outcomes:
     sample = whole_numbers(arrays, "sample", np.arange(count), file)
     before = clean.where(_places(clean, sample, file))
     check_labels(whole_numbers(arrays, "label", np.full(count, -1), file), sample, before.label, file)
-    wrong = ~before.correct
+    wrong = ~before.correct & (kind == "adversarial")
     prediction = np.where(wrong, before.prediction, prediction)
     margin, confidence, runner_up = _read_off(logits, before.label, count)
-    broke = np.where(prediction == before.label, "", IMPORTED)
+    broke = np.where((prediction != before.label) & (kind == "adversarial"), IMPORTED, "")
+    moved = np.where(wrong | (kind == "clean"), 0, np.nan)
     return Outcomes.build(
         sample=sample,
         label=before.label,
@@ -61,9 +84,10 @@ def _rows(file: Path, clean: Outcomes, threat: str, classes: int) -> Outcomes:
         margin=np.where(wrong, before.margin, margin),
         confidence=np.where(wrong, before.confidence, confidence),
         runner_up=np.where(wrong, before.runner_up, runner_up),
-        distance_linf=np.where(wrong, 0, np.nan),
-        distance_l2=np.where(wrong, 0, np.nan),
+        distance_linf=moved,
+        distance_l2=moved,
         found_by=np.where(wrong, "clean", broke),
+        severity=severity,
     )
 
 

@@ -30,13 +30,15 @@ class Transfer:
     """`inner` run against `surrogate`, and judged here once: the images are shown to the model when they are done.
 
     Every sample is attacked that this model gets right, whatever the surrogate thinks of it. The row counts what this
-    model was asked, not the surrogate. Made in Python; `named` stands for the surrogate in addresses and decides
-    whether a unit of a run is the same, so give another model another name (a digest of its weights, say).
+    model was asked, not the surrogate. `named` stands for the surrogate in addresses and, with `digest`, decides
+    whether a unit of a run is the same: give another model another name or digest. `weakspot.surrogate` makes one from
+    an address.
     """
 
     inner: InstanceOf[Threat]
     surrogate: Annotated[InstanceOf[Classifier], AfterValidator(ready)]
     named: Word
+    digest: str = ""
     name: ClassVar[str] = "transfer"
     kind: ClassVar[Kind] = "adversarial"
 
@@ -47,9 +49,10 @@ class Transfer:
 
     @property
     def address(self) -> ThreatAddress:
-        """`transfer(inner=pgd,surrogate=NAME,steps=50)@linf:8/255`: the inner threat's options are its own."""
+        """`transfer(surrogate=NAME,inner=pgd,steps=50)@linf:8/255`: the inner threat's options are its own."""
         inner = address_of(self.inner)
-        return ThreatAddress(self.name, (("inner", inner.name), ("surrogate", self.named), *inner.options), inner.place)
+        own = (("surrogate", self.named), ("digest", self.digest), ("inner", inner.name))
+        return ThreatAddress(self.name, (*(pair for pair in own if pair[1]), *inner.options), inner.place)
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """The transferred images, or the clean ones where those have the lower margin."""
