@@ -1,4 +1,7 @@
-"""Long tails: the published counts, an exact integer oracle, and draws that depend on the seed alone."""
+"""Long tails: the published counts, an exact integer oracle, and draws that depend on the seed alone.
+
+Drawn orders, balanced controls and long-tailed test sets follow at the end.
+"""
 
 from collections import Counter
 from fractions import Fraction
@@ -91,7 +94,24 @@ def test_a_class_that_would_be_empty_is_an_error():
         long_tail(empty, LongTail.of("1"))
 
 
-@pytest.mark.parametrize("text", ["", "0.5", "0", "-3", "x", "log:50", "step:", "step:1/0", "1e999", "nan", "1000001"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0.5",
+        "0",
+        "-3",
+        "x",
+        "log:50",
+        "step:",
+        "step:1/0",
+        "1e999",
+        "nan",
+        "1000001",
+        "balanced:",
+        "step:balanced:5",
+    ],
+)
 def test_wrong_tails_are_refused(text):
     with pytest.raises(InputError, match="written .lt=50 or .lt=step:50"):
         load(f"fashion-mnist-mini+lt={text}", split="train")
@@ -116,8 +136,6 @@ def test_seeds_by_argument_and_by_address_are_one():
     assert by_argument.indices == by_address.indices
     assert by_argument.name == by_address.name == "fashion-mnist-mini+lt=10+lt_seed=3"
     assert load(by_argument.name, split="train").indices == by_argument.indices
-    with pytest.raises(InputError, match="goes with .lt"):
-        load("fashion-mnist-mini+lt_seed=3", split="train")
 
 
 def test_a_set_without_splits_is_cut_whatever_split_is_asked_for(write):
@@ -129,3 +147,112 @@ def test_a_set_without_splits_is_cut_whatever_split_is_asked_for(write):
 def test_a_limited_tail_still_holds_positions_in_the_whole_set():
     part = load("fashion-mnist-mini+lt=10", split="train")
     assert limit(part, 10).indices == part.indices[:10]
+
+
+def test_an_order_moves_the_counts_and_nothing_else():
+    data = balanced(40, 9)
+    plain = long_tail(data, LongTail.of("10"))
+    seen = set()
+    for order in range(20):
+        tail = LongTail.of("10", order=order)
+        part = long_tail(data, tail)
+        counts = part.labels.bincount().tolist()
+        assert sorted(counts, reverse=True) == plain.labels.bincount().tolist()
+        assert [counts[c] for c in tail.ranking(9)] == plain.labels.bincount().tolist()
+        # Each class keeps the first of one and the same order, however many it keeps.
+        for c in range(9):
+            mine, others = ([i for i in one.indices if data.labels[i] == c] for one in (part, plain))
+            assert set(mine) <= set(others) or set(others) <= set(mine)
+        seen.add(tuple(counts))
+    assert len(seen) == 20
+
+
+def test_orders_favour_no_class():
+    """Every class is the most frequent one about equally often: chi-squared with 6 degrees below its 99.9 % point."""
+    first = Counter(LongTail.of("10", order=order).ranking(7)[0] for order in range(700))
+    assert sum((first[c] - 100) ** 2 / 100 for c in range(7)) < 22.5
+
+
+@pytest.mark.parametrize("form", ["", "step:"])
+@given(
+    per_class=st.integers(1, 400),
+    classes=st.integers(2, 12),
+    ratio=st.integers(1, 30),
+    order=st.none() | st.integers(0, 9),
+)
+def test_the_control_has_the_same_total_in_equal_counts(form, per_class, classes, ratio, order):
+    if per_class < ratio:
+        return
+    wanted = sum(LongTail.of(f"{form}{ratio}").counts(per_class, classes))
+    counts = LongTail.of(f"balanced:{form}{ratio}", order=order).counts(per_class, classes)
+    assert sum(counts) == wanted
+    assert max(counts) - min(counts) <= 1
+    assert max(counts) <= per_class
+
+
+def test_the_control_by_address():
+    tail, control = (load(f"fashion-mnist-mini+lt={form}50", split="train") for form in ("", "balanced:"))
+    assert control.labels.bincount().tolist() == [112] * 6 + [111] * 4
+    assert len(control) == len(tail) == 1116
+    assert control.name == "fashion-mnist-mini+lt=balanced:50"
+    with pytest.raises(
+        InputError, match="the class Ankle boot would have no samples, since the smallest class has 400"
+    ):
+        load("fashion-mnist-mini+lt=balanced:401", split="train")
+
+
+def test_groups_of_coprime_sizes():
+    """Classes of 7, 11, 13 and 17 samples: the smallest one caps the head, whichever class is the head."""
+    labels = np.repeat([0, 1, 2, 3], [7, 11, 13, 17])
+    data = ArrayData.of(np.zeros((48, 1, 1, 1), np.uint8), labels, split="train", name="coprime")
+    for order in (None, 0, 1, 2):
+        tail = LongTail.of("3", order=order)
+        counts = long_tail(data, tail).labels.bincount().tolist()
+        assert [counts[c] for c in tail.ranking(4)] == [7, 4, 3, 2]  # 7, 4.85, 3.37, 2.33
+
+
+def test_an_address_with_everything_loads_itself_again():
+    train = load("fashion-mnist-mini+lt_test+lt_seed=2+lt=step:4+lt_order=5", split="train", seed=9)
+    assert train.name == "fashion-mnist-mini+lt=step:4+lt_order=5+lt_seed=2+lt_test"
+    assert load(train.name, split="train", seed=1).indices == train.indices
+
+
+def test_a_long_tailed_test_split():
+    test = load("fashion-mnist-mini+lt=10+lt_test")
+    assert test.labels.bincount().tolist() == [200, 154, 119, 92, 71, 55, 43, 33, 25, 20]
+    assert (test.split, test.name) == ("test", "fashion-mnist-mini+lt=10+lt_test")
+    assert load(test.name).digest() == test.digest()
+    # Whatever the seed of the training part, and of the audit: the same images.
+    for other in (load("fashion-mnist-mini+lt=10+lt_seed=4+lt_test"), load("fashion-mnist-mini+lt=10+lt_test", seed=4)):
+        assert (other.indices, other.name) == (test.indices, test.name)
+    moved = load("fashion-mnist-mini+lt=10+lt_order=1+lt_test").labels.bincount()
+    assert moved.sum() == len(test)
+    assert moved.tolist() != test.labels.bincount().tolist()
+
+
+@pytest.mark.parametrize(
+    "suffix, says",
+    [
+        ("+lt_seed=3", r"lt_seed goes with .lt, as in fashion-mnist-mini.lt=50.lt_seed=3"),
+        ("+lt_test", "lt_test goes with .lt"),
+        ("+lt=5+lt=6", "lt stands there twice"),
+        ("+lt=5+lt_order=x", "lt_order is a whole number, .* got 'x'"),
+        ("+lt=5+lt_seed=-1", "lt_seed is a whole number"),
+    ],
+)
+def test_wrong_suffixes_are_refused_in_one_line(suffix, says):
+    with pytest.raises(InputError, match=says) as caught:
+        load(f"fashion-mnist-mini{suffix}", split="train")
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_of_one_sample():
+    labels = np.repeat([0, 1, 2], [9, 1, 9])
+    data = ArrayData.of(np.zeros((19, 1, 1, 1), np.uint8), labels, split="train", name="lonely")
+    assert long_tail(data, LongTail.of("1")).labels.bincount().tolist() == [1, 1, 1]
+    with pytest.raises(InputError, match="the class 1 would have no samples, since the smallest class has 1;"):
+        long_tail(data, LongTail.of("2"))
+    # With another order it is another class that would be emptied first, and that one is named.
+    order = next(o for o in range(20) if LongTail.of("2", order=o).ranking(3)[1] == 2)
+    with pytest.raises(InputError, match="the class 2 would have no samples"):
+        long_tail(data, LongTail.of("2", order=order))

@@ -34,7 +34,9 @@ def list(*, output: Output = DEFAULT) -> None:
     say("")
     say("Your own files: " + ", ".join(f"{reader}:PATH" for reader in READERS))
     say("Your own code:  package.module:factory or file.py:factory, which returns (images, labels) or a torch Dataset")
-    say("A long tail:    ADDRESS+lt=50 (exponential) or ADDRESS+lt=step:50")
+    say("A long tail:    ADDRESS+lt=50 (exponential) or ADDRESS+lt=step:50, of the training split; further:")
+    say("                +lt_order=1 other classes, +lt_seed=1 other samples, +lt_test the test split too")
+    say("Its control:    ADDRESS+lt=balanced:50, as many samples in all, evenly spread")
 
 
 def describe(

@@ -1,7 +1,9 @@
 """Images and labels from anywhere, as one `Data`: by address, or from Python objects.
 
 Addresses: a published set (`cifar10`), a reader and a path (`npz:x.npz`, `folder:photos`), or the user's own function
-(`package.module:factory`, `path.py:factory`); `+lt=50` or `+lt=step:50`, and `+lt_seed=1`, at the end make a long tail.
+(`package.module:factory`, `path.py:factory`). At the end `+lt=50` or `+lt=step:50` makes a long tail, `+lt=balanced:50`
+its control of as many samples, `+lt_order=3` takes the classes in a drawn order, `+lt_seed=1` draws other samples, and
+`+lt_test` cuts the test split as well.
 """
 
 import re
@@ -51,14 +53,14 @@ READERS: dict[str, Callable[[Path, str], Data]] = {
 }
 """By the word before the colon: functions (path, split). An installed package adds some under `weakspot.readers`."""
 
-_TAIL = re.compile(r"(?P<base>.*?)(\+lt=(?P<tail>[^+]*))?(\+lt_seed=(?P<seed>\d+))?", re.DOTALL)
+_TAIL = re.compile(r"(?P<base>.*?)(?P<tail>(\+lt(=[^+]*|_seed=[^+]*|_order=[^+]*|_test))*)", re.DOTALL)
 
 
 def load(source: object, *, split: str = "test", offline: bool = False, seed: int = 0) -> Data:
     """The data set that `source` says, of one split.
 
     A set without splits serves any split and says "all". A long tail is cut from the training split, or from a set
-    without splits; the test split of a long-tailed address is the whole, balanced one.
+    without splits; the test split of a long-tailed address is the whole, balanced one, unless it says `+lt_test`.
 
     Args:
         source: an address (see this module's head), a pair (images, labels) of arrays or tensors, a torch Dataset or
@@ -78,13 +80,30 @@ def load(source: object, *, split: str = "test", offline: bool = False, seed: in
         return _object(source, type(source).__name__)
     found = _TAIL.fullmatch(source)
     assert found is not None  # `base` takes whatever the rest leaves
-    if found["tail"] is None:
-        if found["seed"] is not None:
-            raise InputError(f"{source}: +lt_seed goes with +lt, as in {found['base']}+lt=50+lt_seed=1")
-        return _at(found["base"], split, offline)
-    tail = LongTail.of(found["tail"], seed if found["seed"] is None else int(found["seed"]))
+    tail = _tail(found["base"], found["tail"], seed)
     data = _at(found["base"], split, offline)
-    return data if data.split == "test" else long_tail(data, tail)
+    if tail is None or (data.split == "test" and not tail.test):
+        return data
+    return long_tail(data, tail)
+
+
+def _tail(base: str, written: str, seed: int) -> LongTail | None:
+    """The long tail of an address, from what stands behind its base."""
+    given: dict[str, str] = {}
+    for part in written.split("+")[1:]:
+        name, _, value = part.partition("=")
+        if name in given:
+            raise InputError(f"{base}{written}: +{name} stands there twice; give it once")
+        given[name] = value
+    if not given:
+        return None
+    if "lt" not in given:
+        raise InputError(f"{base}{written}: +{next(iter(given))} goes with +lt, as in {base}+lt=50{written}")
+    for name in ("lt_seed", "lt_order"):
+        if not re.fullmatch(r"\d{1,18}", given.get(name, "0"), re.ASCII):
+            raise InputError(f"{base}{written}: +{name} is a whole number, as in +{name}=1, got {given[name]!r}")
+    order = int(given["lt_order"]) if "lt_order" in given else None
+    return LongTail.of(given["lt"], int(given.get("lt_seed", seed)), order, "lt_test" in given)
 
 
 def with_classes(data: Data, count: int) -> Data:
