@@ -24,6 +24,7 @@ from weakspot.models import load as read_model
 from weakspot.surrogate import surrogates
 from weakspot.threats import PRESETS, plan_threats, threat_address
 from weakspot.threats.precision import search_precision
+from weakspot.training.folder import read_counts
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_PRESET = "standard"
@@ -129,6 +130,9 @@ def prepare(
     }
     told = [auditing.describe(threat) for threat in planned]
     manifest = auditing.plan(described, read, told, plain(replace(config, latent=None)), seed, block, where)
+    # It says nothing about what was computed, so it is no part of what a run is.
+    if (training := trained_on(loaded.address, weights, len(read.classes))) is not None:
+        manifest["training"] = training
     folder = Path(out) if out is not None else Path("runs") / _name(manifest)
     return Prepared(loaded, read, tuple(planned), manifest, config, folder, where, part)
 
@@ -149,6 +153,21 @@ def default_data(model: Any) -> str:
     if folder is None or not (folder / "model.json").is_file() or not (folder / "config.yaml").is_file():
         return DEFAULT_DATA
     return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")).get("data", DEFAULT_DATA))
+
+
+def trained_on(model: str, weights: str | Path | None, classes: int) -> dict[str, Any] | None:
+    """The name and class counts of what the model in a run folder was trained on; None where no one noted them.
+
+    Weights from elsewhere were trained on something else.
+
+    Raises:
+        InputError: the counts are of another number of classes.
+
+    """
+    folder = Path(model)
+    if not (folder / "model.json").is_file() or (weights is not None and Path(weights).parent != folder):
+        return None
+    return read_counts(folder, classes)
 
 
 def _parameters(module: Classifier) -> int | None:

@@ -1,21 +1,23 @@
 """The folder of a training run: claimed by its configuration, resumed when that is the same, a model when finished.
 
-`config.yaml`, `environment.json`, `policy.json` where classes are treated unlike; `history.jsonl`,
+`config.yaml`, `environment.json`, `data.json`, `policy.json` where classes are treated unlike; `history.jsonl`,
 `checkpoint.safetensors`, `model.safetensors` with `model.json`.
 """
 
 import platform
 from importlib.metadata import version
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from weakspot.contracts import Data
-from weakspot.errors import InputError, SetupError
+from weakspot.data import Subset
+from weakspot.errors import InputError, SetupError, reason
 from weakspot.models import ModelSpec, save_model
 from weakspot.models.checkpoints import save, write
 from weakspot.models.zoo.model import ZooModel
@@ -28,6 +30,7 @@ from weakspot.training.policy import Policy
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
+DATA = "data.json"
 POLICY = "policy.json"
 
 
@@ -63,6 +66,52 @@ def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:
     write(folder / POLICY, (dumps(note, indent=2) + "\n").encode())
     if note["combination"] == "ours":
         Live().line(f"{note['policy']} over {note['method']} is a combination of ours, which no paper defines")
+
+
+def mark_data(folder: Path, data: Data, kept: Int[Tensor, " kept"], held: Int[Tensor, " held"]) -> None:
+    """Note how many samples of each class are trained on and held out, and of a part of a set (a long tail) which ones.
+
+    `kept` and `held` are positions in `data`; the noted ones are positions in the whole set's split.
+    """
+    parts = {"trained": kept.cpu(), "held_out": held.cpu()}
+    counts = {
+        name: torch.bincount(data.labels[rows], minlength=len(data.classes)).tolist() for name, rows in parts.items()
+    }
+    positions = None
+    if isinstance(data, Subset):
+        positions = {name: [data.indices[row] for row in rows.tolist()] for name, rows in parts.items()}
+    note = {
+        "name": data.name,
+        "split": data.split,
+        "classes": list(data.classes),
+        "counts": counts["trained"],
+        "held_out": counts["held_out"],
+        "positions": positions,
+    }
+    write(folder / DATA, (dumps(note) + "\n").encode())
+
+
+def read_counts(folder: Path, classes: int) -> dict[str, Any] | None:
+    """What the model in `folder` was trained on: the set and the samples of each class; None where it is not noted.
+
+    Raises:
+        InputError: the note is damaged, or of another number of classes.
+
+    """
+    path = folder / DATA
+    if not path.is_file():
+        return None
+    try:
+        note = loads(path.read_text(encoding="utf-8"))
+        name, counts = str(note["name"]), [int(count) for count in note["counts"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no counts of training samples ({reason(error)}); delete it") from error
+    if len(counts) != classes or min(counts) < 0:
+        raise InputError(
+            f"{path} holds counts of {len(counts)} classes, of which none may be below 0, and the audited data has "
+            f"{classes}; choose the data that the model was trained for, or delete that file"
+        )
+    return {"name": name, "counts": counts}
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from weakspot.addresses import Radius, slug
 from weakspot.contracts import Data
 from weakspot.models import digest
 from weakspot.models.heads import Head
-from weakspot.training.folder import claim, mark_origin
+from weakspot.training.folder import claim, mark_data, mark_origin
 from weakspot.training.loop import fit
 from weakspot.training.objective import Objective
 from weakspot.training.objectives import method_of, objective_of
@@ -116,6 +116,7 @@ def train(
 
     def enter() -> None:
         claim(folder, config, place, team.size)
+        mark_data(folder, data, run.kept, run.held)
         mark_origin(folder, fair, objective)
 
     team.on_main(enter)
