@@ -8,6 +8,7 @@ from torch import nn
 
 from weakspot.contracts import Classifier, Images, Logits
 from weakspot.errors import reason, unknown
+from weakspot.maths.folding import folded
 from weakspot.maths.mixed import ChannelsLast, Mixed
 
 Precision = Literal["fp32", "bf16"]
@@ -55,7 +56,7 @@ def with_rough(module: Classifier, images: Images) -> tuple[Classifier, str | No
     """
     if not isinstance(module, nn.Module):
         return module, "it is no torch module"
-    twin = Mixed(module)
+    twin = Mixed(folded(module))
     try:
         with torch.no_grad():
             exact = module(images)

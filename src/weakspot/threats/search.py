@@ -24,6 +24,7 @@ class Oracle:
 
     def __init__(self, model: Classifier, samples: int):
         self.model = model
+        self.places: Rows | None = None
         self.forwards = torch.zeros(samples, dtype=torch.int64)
         self.backwards = torch.zeros(samples, dtype=torch.int64)
         self.found_by = [""] * samples
@@ -45,6 +46,7 @@ class Oracle:
         if rows is None:
             counter += -(-asked // max(len(counter), 1))
         else:
+            rows = rows if self.places is None else self.places[rows]
             counter.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
 
     def rough(self) -> "Oracle | None":
@@ -54,6 +56,12 @@ class Oracle:
             return None
         found = copy(self)  # shallow: the counters and the credits are the same objects
         found.model = twin
+        return found
+
+    def at(self, places: Rows) -> "Oracle":
+        """An oracle that counts into this one, whose row i is row places[i] of the block."""
+        found = copy(self)
+        found.places = places
         return found
 
     def credit(self, rows: Rows, part: str) -> None:
@@ -80,7 +88,7 @@ class Search:
     def rough(self) -> "Search":
         """A copy that looks and judges by the model's bfloat16 twin; itself where there is none.
 
-        What it keeps in `best` and `lowest` is its own: only an exact search may call an image wrong (`confirm`).
+        What it keeps in `best` and `lowest` is its own: only an exact search may call an image wrong (`collect`).
         """
         oracle = self.oracle.rough()
         if oracle is None:
@@ -89,11 +97,30 @@ class Search:
         found.oracle, found.best, found.lowest = oracle, self.best.clone(), self.lowest.clone()
         return found
 
-    def confirm(self, rough: "Search", rows: Rows) -> None:
-        """Judge in float32 what a rough search found on these rows."""
-        lower = rows[rough.lowest[rows] < self.lowest[rows]]
-        if rough is not self and len(lower):
-            self.logits(rough.best[lower], lower)
+    def abreast(self, rows: Rows, times: int) -> "Search":
+        """These rows, `times` times one after the other, as a search of its own: a batch of several runs.
+
+        Its row i is row `rows[i % len(rows)]` here. What it finds counts here after `collect`.
+        """
+        found, places = copy(self), rows.repeat(times)
+        found.oracle = self.oracle.at(places)
+        found.images, found.labels, found.sample = self.images[places], self.labels[places], self.sample[places]
+        found.best, found.lowest = self.best[places], self.lowest[places]
+        found.clean_logits = self.clean_logits[places]
+        return found
+
+    def collect(self, side: "Search", rows: Rows) -> None:
+        """Take over what a search that stood beside this one has found on these rows, run after run.
+
+        Where it asked another model (a rough twin), this one's judges.
+        """
+        exact = side.oracle.model is self.oracle.model
+        for best, lowest in zip(torch.split(side.best, len(rows)), torch.split(side.lowest, len(rows)), strict=True):
+            lower = lowest < self.lowest[rows]
+            if exact:
+                self.best[rows[lower]], self.lowest[rows[lower]] = best[lower], lowest[lower]
+            elif lower.any():
+                self.logits(best[lower], rows[lower])
 
     def alive(self, rows: Rows | None = None) -> Int[Tensor, " alive"]:
         """Those of `rows` (by default of all) that nothing has broken yet."""

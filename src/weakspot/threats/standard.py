@@ -51,6 +51,8 @@ class Stage:
     share: PositiveFloat = 1.0
     rough: bool = False
     """Search in bfloat16 where the model has a twin of that precision; float32 judges what it finds."""
+    near: bool = False
+    """Start from the lowest-margin point so far, and not from a random one."""
 
     @property
     def name(self) -> str:
@@ -58,23 +60,32 @@ class Stage:
         return f"apgd-{self.loss or 't'}-{self.steps}"
 
     def run(self, search: Search, rows: Rows) -> None:
-        """Attack the hardest of these rows; fooled samples leave between targets."""
+        """Attack the hardest of these rows; fooled samples leave between batches of targets."""
         rows = hardest(search, rows, self.share)
         if self.loss is not None:
-            self._ascend(search, rows, LOSSES[self.loss], self.name)
+            self._ascend(search, rows, LOSSES[self.loss], [self.name])
         likely = ranked(search.clean_logits, search.labels)
-        for rank in range(min(self.targets, likely.shape[1])):
-            rows = search.alive(rows)
-            self._ascend(search, rows, towards(likely[rows, rank]), f"{self.name}/{rank}")
+        left = list(range(min(self.targets, likely.shape[1])))
+        while left and len(rows := search.alive(rows)):
+            abreast = max(len(search.images) // len(rows), 1)  # a batch is never larger than the block
+            ranks, left = left[:abreast], left[abreast:]
+            loss = towards(torch.cat([likely[rows, rank] for rank in ranks]))
+            self._ascend(search, rows, loss, [f"{self.name}/{rank}" for rank in ranks])
 
-    def _ascend(self, search: Search, rows: Rows, loss: Loss, purpose: str) -> None:
-        if len(rows):
-            radii = search.images.new_full((len(rows),), float(self.radius))
+    def _ascend(self, search: Search, rows: Rows, loss: Loss, runs: list[str]) -> None:
+        """One run for each name, all in one batch."""
+        if not len(rows):
+            return
+        norm, size = self.radius.norm, float(self.radius)
+        side = (search.rough() if self.rough else search).abreast(rows, len(runs))
+        radii = side.images.new_full((len(side.images),), size)
+        if self.near:
+            start = side.best.clone()
+        else:
             x0, sample = search.images[rows], search.sample[rows]
-            start = extreme_start(x0, radii, self.radius.norm, sample, search.seed, purpose)
-            searching = search.rough() if self.rough else search
-            apgd(searching, rows, radii, self.radius.norm, loss, self.steps, start)
-            search.confirm(searching, rows)
+            start = torch.cat([extreme_start(x0, radii[: len(rows)], norm, sample, search.seed, run) for run in runs])
+        apgd(side, torch.arange(len(radii), device=rows.device), radii, norm, loss, self.steps, start)
+        search.collect(side, rows)
 
 
 @settings
@@ -93,7 +104,7 @@ class Sentinel:
         """Probe, and widen where a probe succeeds."""
         wide: list[tuple[Part, Part]] = [
             (FabT(radius=self.radius, targets=3, steps=40), FabT(radius=self.radius)),
-            (Square(radius=self.radius, queries=1000), Square(radius=self.radius)),
+            (Square(radius=self.radius, queries=500), Square(radius=self.radius)),
         ]
         drawn = random_part(search.labels[rows], search.sample[rows], search.seed)
         chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
@@ -167,8 +178,9 @@ class Standard:
             Stage(radius=radius, loss="dlr", steps=10, rough=True),
             Stage(radius=radius, loss="mifpe", steps=20, rough=True),
             Stage(radius=radius, targets=3, steps=20, rough=True),
-            Stage(radius=radius, loss="pm", steps=40),
+            Stage(radius=radius, loss="pm", steps=30, rough=True),
             Stage(radius=radius, targets=9, steps=25, share=HARD, rough=True),
+            Stage(radius=radius, loss="dlr", steps=10, near=True),
             Stage(radius=radius, loss="ce", steps=100, share=0.1),
             Sentinel(radius=radius),
         ]
