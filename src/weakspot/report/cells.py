@@ -6,6 +6,7 @@ import numpy as np
 
 from weakspot.analysis.attraction import Attraction, attraction
 from weakspot.analysis.bootstrap import AttractionIntervals, attraction_intervals, clustered_attraction_intervals
+from weakspot.analysis.class_means import class_mean
 from weakspot.analysis.confusion import confusion_matrix, ranked_confusions
 from weakspot.analysis.coupling import Roles, clustered_roles, roles
 from weakspot.analysis.decomposition import Decomposition, decompose
@@ -42,6 +43,7 @@ def cell(
     rates = by_class(rows.label, rows.prediction, many)
     correct, samples = int(rates.correct.sum()), int(rates.samples.sum())
     overall = wilson(np.array(correct), np.array(samples))
+    balanced = class_mean(rates.correct, rates.samples)
     errors = decompose(clean, rows, many)
     drawn = attraction(rows.label, rows.prediction, many)
     intervals, tested = (_clustered if clustered else _independent)(rows, many, seed)
@@ -54,6 +56,8 @@ def cell(
         "low": number(overall.low),
         "high": number(overall.high),
         "balanced_accuracy": number(rates.balanced),
+        "balanced_low": number(balanced.low),
+        "balanced_high": number(balanced.high),
         "worst_class": _worst(rates, names, seed),
         "classes": _classes(rates, errors, drawn, intervals, names),
         "disparity": _disparity(rates, errors),

@@ -64,17 +64,17 @@ def _same(clean: Outcomes, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mine.label, mine.prediction
 
 
-def _measured(rows: Outcomes, classes: int, seed: int) -> tuple[Measure, list[Measure], Measure]:
-    """Over all images, per class, and of the worst class: the score of an image is its share of correct rows."""
+def _measured(rows: Outcomes, classes: int, seed: int) -> tuple[Measure, list[Measure], Measure, Measure]:
+    """Over all images, per class, of the worst class and balanced; an image's score is its share of correct rows."""
     # Numbers instead of names, which may repeat.
     found = run_measures({CORRUPTED: Scores(*image_scores(rows))}, [str(c) for c in range(classes)], seed, DRAWS)
     each = [found[f"class({c}).{CORRUPTED}"] for c in range(classes)]
-    return found[CORRUPTED], each, found[f"worst_class_{CORRUPTED}"]
+    return found[CORRUPTED], each, found[f"worst_class_{CORRUPTED}"], found[f"balanced_{CORRUPTED}"]
 
 
 def _resampled(made: Cell, rows: Outcomes, names: list[str], seed: int) -> Cell:
     """The cell with the intervals of images instead of rows, and without what cannot be had so."""
-    overall, each, worst = _measured(rows, len(names), seed)
+    overall, each, worst, balanced = _measured(rows, len(names), seed)
     classes: list[ClassEntry] = [
         {**entry, "low": number(one.low), "high": number(one.high)}
         for entry, one in zip(made["classes"], each, strict=True)
@@ -83,6 +83,8 @@ def _resampled(made: Cell, rows: Outcomes, names: list[str], seed: int) -> Cell:
         **made,
         "low": number(overall.low),
         "high": number(overall.high),
+        "balanced_low": number(balanced.low),
+        "balanced_high": number(balanced.high),
         "worst_class": _worst(made["worst_class"], worst),
         "classes": classes,
         "disparity": {**made["disparity"], "spread_without_noise": None, "equal_p": None},
@@ -101,7 +103,7 @@ def _by_corruption(
     made: list[ByCorruption] = []
     for at, name in enumerate(table.names):
         mine = [address for address in threats if _name(address) == name]
-        overall, each, _ = _measured(rows.where(np.isin(rows.threat, mine)), table.samples.shape[2], seed)
+        overall, each, *_ = _measured(rows.where(np.isin(rows.threat, mine)), table.samples.shape[2], seed)
         made.append(
             {
                 "name": name,
@@ -127,7 +129,7 @@ def _by_corruption(
 def _by_severity(rows: Outcomes, table: Corruptions, seed: int) -> list[BySeverity]:
     made: list[BySeverity] = []
     for severity in table.severities:
-        overall, each, _ = _measured(rows.where(rows.severity == severity), table.samples.shape[2], seed)
+        overall, each, *_ = _measured(rows.where(rows.severity == severity), table.samples.shape[2], seed)
         made.append(
             {
                 "severity": severity,

@@ -1,5 +1,6 @@
 """What attraction, directed pairs and corruptions say, as sentences: the same ones in every output."""
 
+from weakspot.report.imbalance_tables import imbalance_sentences
 from weakspot.report.latent_tables import latent_sentences
 from weakspot.report.schema import Pairs, Summary
 from weakspot.report.schema_pairs import Agreement, Correlation, Coupling
@@ -18,7 +19,7 @@ def findings(summary: Summary) -> list[str]:
     found += [agreement(each) for each in summary["relations"]["agreement"] if each["k"]]
     if summary["pairs"] is not None:
         found += aimed(summary["pairs"])
-    return found + latent_sentences(summary)
+    return found + imbalance_sentences(summary) + latent_sentences(summary)
 
 
 def correlated(found: Correlation) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from weakspot.report import figures, heatmaps
 from weakspot.report.curves import curve_figure, curve_grids
 from weakspot.report.findings import agreement, aimed, coupling
+from weakspot.report.imbalance_tables import imbalance_figure, imbalance_grids, imbalance_sentences
 from weakspot.report.latent_figures import latent_drawings
 from weakspot.report.latent_tables import latent_grids, latent_sentences
 from weakspot.report.page import render
@@ -77,6 +78,7 @@ def to_html(
         "anchors": _anchors(summary["data"]["classes"]),
         "twin": _twin(summary),
         "groups": worst_confusions(summary, found),
+        "imbalance_grids": imbalance_grids(summary),
         "curve_grids": curve_grids(summary),
         "latent": _latent(summary, latent),
     }
@@ -106,6 +108,8 @@ def _drawings(summary: Summary) -> dict[str, Any]:
         if other["confusion"] is not None:
             drawn[f"confusion-{place}"] = figures.confusion_figure(other)
         drawn[f"attraction-{place}"] = figures.attraction_figure(other)
+    if summary["imbalance"] is not None:
+        drawn["imbalance"] = imbalance_figure(summary)
     for place, curve in enumerate(summary["curves"]):
         drawn[f"curve-{place}"] = curve_figure(curve)
     if summary["corrupted"] is not None:
@@ -141,6 +145,7 @@ def _said(summary: Summary) -> dict[str, list[str]]:
         "attraction": [line for name, each in related["coupling"].items() for line in coupling(name, each)],
         "agreement": [agreement(each) for each in related["agreement"] if each["k"]],
         "pairs": [] if summary["pairs"] is None else aimed(summary["pairs"]),
+        "imbalance": imbalance_sentences(summary),
         "latent": latent_sentences(summary),
     }
 

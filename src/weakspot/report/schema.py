@@ -17,6 +17,7 @@ from weakspot.report.schema_cell import Count, strict
 from weakspot.report.schema_cell import WorstClass as WorstClass
 from weakspot.report.schema_corrupted import Corrupted as Corrupted
 from weakspot.report.schema_curves import Curve
+from weakspot.report.schema_imbalance import Imbalance
 from weakspot.report.schema_latent import Latent as Latent
 from weakspot.report.schema_pairs import Pairs as Pairs
 from weakspot.report.schema_pairs import Relations as Relations
@@ -81,6 +82,8 @@ class Summary(TypedDict):
     """Directed pairs at the first radius that has targeted rows; null where the run has none."""
     curves: list[Curve]
     """Accuracy against radius: one for each norm in which attacks looked at two radii or more."""
+    imbalance: Imbalance | None
+    """By training count; null where the counts are not known, or the same for all classes."""
     relations: Relations
     psi: dict[str, Any] | None
     latent: Latent | None

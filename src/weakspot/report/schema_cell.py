@@ -115,6 +115,9 @@ class Cell(TypedDict):
     high: Share | None
     balanced_accuracy: Share | None
     """Mean of the classes' accuracies, over the classes with samples; under attacks, balanced robustness."""
+    balanced_low: Share | None
+    """Lower end of its 95 % interval, from the sampling of images within classes."""
+    balanced_high: Share | None
     worst_class: WorstClass | None
     classes: list[ClassEntry]
     disparity: Disparity

@@ -14,6 +14,7 @@ from weakspot.report.cells import cell
 from weakspot.report.corrupted import corrupted
 from weakspot.report.curves import curves
 from weakspot.report.directed import directed_pairs
+from weakspot.report.imbalance import imbalance
 from weakspot.report.latent_tables import latent_block
 from weakspot.report.numbers import number
 from weakspot.report.relations import relations
@@ -55,9 +56,11 @@ def summarise(
     worst = {radius: robust_rows(manifest, by_threat, radius, missing) for radius in _radii(manifest)}
     robust = {radius: cell(each, clean, ADVERSARIAL, names, seed) for radius, each in worst.items()}
     first, first_rows = next(iter(robust.values()), None), next(iter(worst.values()), None)
-    corruption = corrupted({a: by_threat[a] for a, kind in kinds.items() if kind == "corruption"}, clean, names, seed)
+    spoiled = {a: by_threat[a] for a, kind in kinds.items() if kind == "corruption"}
+    corruption = corrupted(spoiled, clean, names, seed)
     conditions: dict[str, Cell | None] = {"clean": threats.get(CLEAN), "robust": first, "corrupted": corruption}
     related = {"clean": clean} | ({} if first_rows is None else {"robust": first_rows})
+    corrupting = {} if corruption is None else {"corrupted": Outcomes.join(list(spoiled.values()))}
     return {
         "schema": SCHEMA,
         "model": dict(manifest["model"]),
@@ -68,6 +71,7 @@ def summarise(
         "corrupted": corruption,
         "pairs": _pairs(manifest, by_threat, clean, names),
         "curves": curves(manifest, by_threat, names),
+        "imbalance": imbalance(manifest, related | corrupting, clean, names, seed),
         "relations": relations(related, {k: c for k, c in conditions.items() if c is not None}, len(names), seed),
         "psi": None,
         "latent": latent_block(latent),

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 
 from weakspot.report.curves import curve_grids
 from weakspot.report.grid import Grid as Grid
+from weakspot.report.imbalance_tables import imbalance_grids
 from weakspot.report.latent_tables import latent_grids
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.schema_cell import Role
 from weakspot.report.words import (
     NONE,
-    between,
+    balanced,
     cells,
     chance,
     chances,
     headline,
     images,
+    limited,
     percent,
     points,
     printable,
@@ -72,11 +74,6 @@ def rate(entry: Cell | ClassEntry | WorstClass | None) -> str:
     return NONE if entry is None else limited(entry["accuracy"], entry["low"], entry["high"])
 
 
-def limited(share: float | None, low: float | None, high: float | None) -> str:
-    """A share with its limits, in per cent."""
-    return f"{percent(share)} {between(low, high)}".strip()
-
-
 def columns(summary: Summary) -> dict[str, list[str]]:
     """The table of classes by heading, a line per class, in per cent."""
     name, _ = headline(summary)
@@ -116,7 +113,8 @@ def grids(summary: Summary) -> list[Grid]:
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
     made.append(_threats(summary))
     makers = (disparity, _corruptions, _severities, _pairs, _roles)
-    made += [*(make(summary) for make in makers), *curve_grids(summary), *latent_grids(summary)]
+    made += [*(make(summary) for make in makers), *imbalance_grids(summary), *curve_grids(summary)]
+    made += latent_grids(summary)
     return [grid for grid in made if any(grid.columns.values())]
 
 
@@ -141,7 +139,7 @@ def disparity(summary: Summary) -> Grid:
     spread = [cell["disparity"] for cell in shown.values()]
     made = {
         "condition": [printable(name) for name in shown],
-        "balanced": [percent(cell["balanced_accuracy"]) for cell in shown.values()],
+        "balanced": [balanced(cell) for cell in shown.values()],
         "weakest, mean": [f"{percent(one['worst_mean'])} (of {one['k']})" for one in spread],
         "gap": [percent(one["gap"]) for one in spread],
         "spread": [percent(one["spread"]) for one in spread],

@@ -6,29 +6,31 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from weakspot.report.curves import curve_lines
+from weakspot.report.imbalance_tables import TRAINED, imbalance_lines
 from weakspot.report.latent_values import LATENT, latent_lines
 from weakspot.report.schema import ClassEntry, Summary
 from weakspot.report.schema_cell import Disparity
 from weakspot.report.words import cells
 
 CLASS = tuple(key for key in ClassEntry.__annotations__ if key != "name")
-SPREAD = ("balanced_accuracy", *Disparity.__annotations__)
+SPREAD = ("balanced_accuracy", "balanced_low", "balanced_high", *Disparity.__annotations__)
 DIRECTED = ("count", "share", "already", "hub", "exposure", "slope", "radius")
-HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *LATENT)
+HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *TRAINED, *LATENT)
 
 
 def to_csv(summary: Summary) -> str:
     """One line for each scope.
 
     all and class (every threat, robust, corrupted), confusion (its most frequent ones), corruption and severity (all
-    classes, then each), pair and pair class; curve (all samples, then each class, at each radius); latent, latent
-    class, latent explains, latent variable and latent value.
+    classes, then each), pair and pair class; trained (each class's training count) and group (of classes by it); curve
+    (all samples, then each class, at each radius); latent, latent class, latent explains, latent variable and latent
+    value.
     A name that a spreadsheet would run as a formula gets an apostrophe.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, HEADINGS, restval="", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for makers in (_cells, _corrupted, _pairs, curve_lines, latent_lines):
+    for makers in (_cells, _corrupted, _pairs, imbalance_lines, curve_lines, latent_lines):
         for line in makers(summary):
             writer.writerow({key: _inert(value) if isinstance(value, str) else value for key, value in line.items()})
     return text.getvalue()

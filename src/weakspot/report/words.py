@@ -31,6 +31,16 @@ def between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{percent(low)}, {percent(high)}]"
 
 
+def limited(share: float | None, low: float | None, high: float | None) -> str:
+    """A share with its limits, in per cent: 41.3 [38.3, 44.4]."""
+    return f"{percent(share)} {between(low, high)}".strip()
+
+
+def balanced(cell: Cell) -> str:
+    """The mean over classes with its interval."""
+    return limited(cell["balanced_accuracy"], cell["balanced_low"], cell["balanced_high"])
+
+
 def amount(value: float | None) -> str:
     """A count or a duration with three digits and thousands marked: 1,234; 12.3; 0.51."""
     if value is None:
