@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from weakspot.data.arrays import ArrayData
-from weakspot.models.heads import HEADS
+from weakspot.models.heads import head_of
 from weakspot.models.zoo.initial import draw
 from weakspot.training import Objective, train
 from weakspot.training.objectives.pgd_at import PgdAt
@@ -22,7 +22,7 @@ def digits(samples: int = 240, split: str = "all", radius: str | None = "linf:0.
 
 def mlp(head: str = "linear", *, norm: bool = True) -> nn.Module:
     """A small network, with or without batch norm, and first weights that depend on names alone."""
-    last = HEADS[head](32, 10)
+    last = head_of(head).make(32, 10)
     middle = nn.BatchNorm1d(32) if norm else nn.Identity()
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), middle, nn.ReLU(), last)
     draw(model[1], "first", 0)

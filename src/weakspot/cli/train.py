@@ -17,7 +17,11 @@ def train(
     policy: Annotated[str, Shown] = "none",
     data: Annotated[str, Shown] = "fashion-mnist-mini",
     model: Annotated[str, Shown] = "cnn",
-    head: Annotated[Literal["auto", "linear", "cosine"], Shown] = "auto",
+    head: Annotated[str, Shown] = "auto",
+    loss: Annotated[str, Shown] = "cross-entropy",
+    sampler: Annotated[Literal["shuffled", "class-aware"], Shown] = "shuffled",
+    adjust: Annotated[str, Shown] = "auto",
+    tune: Annotated[Literal["all", "head"], Shown] = "all",
     radius: str | None = None,
     epochs: Annotated[int, Shown] = 30,
     batch: Annotated[int, Shown] = 128,
@@ -58,9 +62,20 @@ def train(
     data
         Images and labels: an address as for `weakspot audit`.
     model
-        A name of the zoo, such as cnn or resnet18-w16.
+        A name of the zoo, such as cnn or resnet18-w16, or the folder of an earlier run, to train its model further.
     head
-        The last layer; auto is the method's own.
+        The last layer: linear, cosine, robal, tde, or lws over an earlier run; auto is that of the loss, the earlier
+        run or the method. Options stand in brackets, as in "cosine(scale=16,bias=False)".
+    loss
+        What takes the cross-entropy's place, for a long tail: ldam, "ldam(drw=True)", cosine, cosine-margin, cdt,
+        logit-adjustment (the balanced softmax), focal, class-balanced; an unknown name lists them all.
+    sampler
+        How an epoch goes through the images: each once, or class-aware, each class as often as the largest one.
+    adjust
+        What the last layer does differently at inference: none, scale, tau-norm, cdt, logit-adjustment, tde; auto is
+        the method's own. It belongs to the model that comes out, so attacks go through it; training does not see it.
+    tune
+        What learns: all, or the head alone.
     radius
         How far training attacks change an image, such as linf:8/255; by default what is customary for the data.
     epochs
@@ -125,6 +140,10 @@ def train(
             policy=policy,
             model=model,
             head=head,
+            loss=loss,
+            sampler=sampler,
+            adjust=adjust,
+            tune=tune,
             radius=radius,
             epochs=epochs,
             batch=batch,

@@ -123,7 +123,11 @@ def _described(
             f"the model at {address} takes {spec.channels} channels and knows {spec.classes} classes, the data has "
             f"{shape.channels} and {shape.classes}; choose other data or another model"
         )
-    return _weighted(spec.build(), address, weights or folder / f"{name}.safetensors", trust_pickle)
+    model = spec.build()
+    file = weights or folder / f"{name}.safetensors"
+    checkpoints.load_into(model, file, trust_pickle=trust_pickle)
+    model = spec.adjusted(model.cpu()).eval()
+    return LoadedModel(model, address, str(file), digest(model))
 
 
 def _weighted(model: nn.Module, address: str, weights: Path | None, trust_pickle: bool) -> LoadedModel:

@@ -7,7 +7,9 @@ from pathlib import Path
 from weakspot.config import settings
 from weakspot.errors import InputError
 from weakspot.models import checkpoints
-from weakspot.models.heads import Head, set_head
+from weakspot.models.adjusted import adjusted
+from weakspot.models.adjustments import adjustment_of
+from weakspot.models.heads import head_of, set_head
 from weakspot.models.zoo import build
 from weakspot.models.zoo.model import ZooModel
 
@@ -20,12 +22,23 @@ class ModelSpec:
     channels: int
     classes: int
     size: int
-    head: Head = "linear"
+    head: str = "linear"
+    """An address in `weakspot.models.heads`."""
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    adjust: str = "none"
+    """What the last layer does differently at inference: an address in `weakspot.models.adjustments`."""
+    counts: tuple[float, ...] = ()
+    """Training images of each class, where known."""
+
+    def __post_init__(self) -> None:
+        head_of(self.head)
+        adjustment_of(self.adjust)
+        if self.counts and len(self.counts) != self.classes:
+            raise InputError(f"counts needs a number for each of the {self.classes} classes, got {len(self.counts)}")
 
     def build(self, seed: int = 0) -> ZooModel:
-        """The model with first weights drawn by `seed`, on the CPU, in training mode.
+        """The model with first weights drawn by `seed`, on the CPU, in training mode, without the adjustment.
 
         Raises:
             InputError: there is no such model or head, or the model cannot take that shape.
@@ -43,6 +56,15 @@ class ModelSpec:
         if self.head != "linear":
             set_head(model, self.head, seed=seed)
         return model
+
+    def adjusted(self, model: ZooModel) -> ZooModel:
+        """`model` as it answers at inference: sharing its layers where there is an adjustment, else itself.
+
+        Raises:
+            InputError: the adjustment does not fit the head, or needs counts that are not there.
+
+        """
+        return adjusted(model, self.adjust, self.counts)
 
 
 def save_model(spec: ModelSpec, model: ZooModel, folder: Path, name: str = "model") -> None:

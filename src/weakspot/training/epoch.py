@@ -12,26 +12,28 @@ from weakspot.training.blow_up import check
 from weakspot.training.history import Live
 from weakspot.training.objective import Step
 from weakspot.training.policy import Batch
-from weakspot.training.pool import batches, drawn
+from weakspot.training.pool import batches, cut, drawn
 from weakspot.training.run import Run
+from weakspot.training.sampling import class_aware
 from weakspot.training.schedules import factor
 
 
 def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
     """One pass over the training samples: the mean loss and the accuracy on the images trained on."""
-    parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
+    parts = drawn_batches(run, epoch)
     loss, right, count = 0.0, torch.zeros((), dtype=torch.int64, device=run.kept.device), 0
     model = run.at_precision(run.model).train()
     memory: dict[str, Tensor] = {}
-    for done, rows in enumerate(parts):
+    for done, (rows, names) in enumerate(parts):
         step = epoch * len(parts) + done
         share = step / (run.config.epochs * len(parts))
         set_rate(run, share)
         chances = run.policy.draw(run.state, run.given)
         if chances is not None:
             rows = drawn(run.kept, run.pool.labels[run.kept], chances, len(rows), run.config.seed, step)
-        labels, mine = run.pool.labels[rows], run.team.part(rows)
-        part, images = len(mine) / len(rows), augmented(run, mine, epoch)
+            names = rows
+        labels, mine, named = run.pool.labels[rows], run.team.part(rows), run.team.part(names)
+        part, images = len(mine) / len(rows), augmented(run, mine, named, epoch)
         knobs = run.policy.knobs(run.state, run.given, epoch, labels)
         losses = run.objective.update(
             Step(
@@ -41,7 +43,7 @@ def train_epoch(run: Run, epoch: int, live: Live) -> tuple[float, float]:
                 check=partial(check, run, f"epoch {epoch + 1}, step {done + 1}", images, mine, part),
                 images=images,
                 labels=run.pool.labels[mine],
-                sample=mine,
+                sample=named,
                 seed=run.config.seed,
                 step=step,
                 knobs=replace(knobs, progress=share, team=run.team),
@@ -73,9 +75,21 @@ def set_rate(run: Run, progress: float) -> None:
         group["lr"] = run.config.lr * factor(run.config.schedule, progress)
 
 
-def augmented(run: Run, rows: Labels, epoch: int) -> Images:
-    """The images of these positions, cropped and flipped as the configuration says."""
+def drawn_batches(run: Run, epoch: int) -> list[tuple[Labels, Labels]]:
+    """The batches of an epoch as positions, and as the names of what is drawn for them.
+
+    An image that a class-aware epoch shows again has another name, so that it is cropped and attacked by other draws.
+    """
+    if run.config.sampler == "shuffled":
+        return [(part, part) for part in batches(run.kept, run.config.batch, run.config.seed, epoch)]
+    rows, before = class_aware(run.kept, run.pool.labels[run.kept], run.config.seed, epoch)
+    names = rows + len(run.pool.labels) * before
+    return list(zip(cut(rows, run.config.batch), cut(names, run.config.batch), strict=True))
+
+
+def augmented(run: Run, rows: Labels, names: Labels, epoch: int) -> Images:
+    """The images of these positions, cropped and flipped as the configuration says, by the draws of these names."""
     images, seed = run.pool.images(rows), run.config.seed
     if run.config.flip:
-        images = flip(images, rows, seed, epoch)
-    return crop(images, int(run.config.crop * images.shape[2]), rows, seed, epoch)
+        images = flip(images, names, seed, epoch)
+    return crop(images, int(run.config.crop * images.shape[2]), names, seed, epoch)

@@ -142,12 +142,6 @@ def environment(device: torch.device, processes: int) -> dict[str, Any]:
     }
 
 
-def spec_of(config: TrainConfig, data: Data) -> ModelSpec:
-    """The zoo model of a configuration, for these data."""
-    channels, size, _ = data.shape
-    return ModelSpec(zoo=config.model, channels=channels, classes=len(data.classes), size=size, head=config.head)
-
-
 def export(model: nn.Module, spec: ModelSpec | None, folder: Path) -> None:
     """Write the model's files; a module that is not of the zoo has no description, only weights for its own factory."""
     if spec is None:

@@ -81,7 +81,7 @@ def remeasure(run: Run, epoch: int) -> None:
     """Give SWA's weights batch-norm statistics: the means over this epoch's training images, clean (section 3.2)."""
     assert run.average is not None, "SWA has an average"
     parts = batches(run.kept, run.config.batch, run.config.seed, epoch)
-    mine = (augmented(run, run.team.part(rows), epoch) for rows in parts)
+    mine = (augmented(run, run.team.part(rows), run.team.part(rows), epoch) for rows in parts)
     update_bn(mine, run.at_precision(run.average.module))
     run.team.agree(run.average.module.buffers())
     run.average.module.eval()

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from weakspot.addresses import Norm, Radius
 from weakspot.contracts import Images, Labels, Logits, PerSample
 from weakspot.maths.losses import cross_entropy
-from weakspot.models.heads import Head
 from weakspot.rng import uniform
 from weakspot.training.team import ALONE, Team
 
@@ -60,6 +59,10 @@ class Knobs:
     progress: float = 0.0
     smoothing: float = 0.0
     team: Team = ALONE
+    counts: PerClass | None = None
+    """Training images of each class; without, all have as many."""
+    loss: Callable[[Logits, Labels, PerClass, float], PerSample] | None = None
+    """What takes the cross-entropy's place in the loss that is minimised, given `counts` and `progress`."""
 
     @classmethod
     def uniform(cls, classes: int, radius: Radius | None, device: torch.device | str = "cpu") -> "Knobs":
@@ -72,8 +75,16 @@ class Knobs:
         """The cross-entropy with smoothed labels (Szegedy et al., 2016, arXiv:1512.00567, section 7).
 
         For the loss that is minimised; attacks climb the plain one, as in Pang et al. (2021, arXiv:2010.00467).
+        A long-tailed loss takes its place.
         """
+        if self.loss is not None:
+            return self.loss(logits, labels, self.frequency, self.progress)
         return F.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
+
+    @property
+    def frequency(self) -> PerClass:
+        """`counts`, or 1 for every class."""
+        return torch.ones_like(self.radius) if self.counts is None else self.counts
 
     def aimed(
         self, loss: Callable[[Logits], PerSample], labels: Labels, sample: Labels, seed: int, step: int
@@ -136,12 +147,20 @@ class Objective(ABC):
     """Whether it needs a radius."""
     defends: ClassVar[bool] = True
     """Whether robustness is what it trains for, so that epochs are compared under attack."""
-    head: ClassVar[Head] = "linear"
-    """The last layer that its paper has."""
     smooths: ClassVar[bool] = True
     """Whether its loss has a cross-entropy with the labels, so that label smoothing has a meaning."""
     carries: ClassVar[frozenset[Knob]] = frozenset()
     """The knobs that change what it does; a policy that turns others is refused."""
+
+    @property
+    def head(self) -> str:
+        """The last layer that its paper has: an address in `weakspot.models.heads`."""
+        return "linear"
+
+    @property
+    def adjust(self) -> str:
+        """What its paper changes at inference: an address in `weakspot.models.adjustments`."""
+        return "none"
 
     @property
     def base(self) -> "Objective":

@@ -10,12 +10,13 @@ from pydantic import Field
 
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
-from weakspot.models.heads import Head
 from weakspot.training.optimisers import Optimiser
 from weakspot.training.schedules import Schedule
 
 Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "average", "worst", "sum"]
+Sampler = Literal["shuffled", "class-aware"]
+Tune = Literal["all", "head"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -29,8 +30,16 @@ class TrainConfig:
     """A class policy's address, such as "dafa(lam=1.5)"; "none" treats all classes alike."""
     model: str
     """A zoo name, or "object: CLASS" for a module that was handed over."""
-    head: Head
-    """The last layer, by its name in `weakspot.models.heads`; a module that was handed over keeps its own."""
+    head: str
+    """The last layer, by its address in `weakspot.models.heads`; a module that was handed over keeps its own."""
+    loss: str = "cross-entropy"
+    """What takes the cross-entropy's place in the loss: an address in `weakspot.training.longtail`."""
+    sampler: Sampler = "shuffled"
+    """How an epoch goes through the images: each once, or class-aware, each class as often."""
+    adjust: str = "none"
+    """What the last layer does differently at inference: an address in `weakspot.models.adjustments`."""
+    tune: Tune = "all"
+    """What learns: everything, or the last layer alone."""
     weights: str
     """The digest of a module that was handed over; "" for a zoo model, whose first weights the seed determines."""
     data: str

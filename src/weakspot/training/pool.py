@@ -69,8 +69,12 @@ def split(labels: Labels, classes: int, share: float, seed: int) -> tuple[Int[Te
 
 def batches(rows: Labels, size: int, seed: int, epoch: int) -> list[Int[Tensor, " part"]]:
     """The batches of one epoch: every row at most once; a smaller rest is left out, another one in each epoch."""
-    shuffled = order(rows, seed, "order", epoch)
-    return [shuffled[start : start + size] for start in range(0, max(1, len(rows) - size + 1), size)]
+    return cut(order(rows, seed, "order", epoch), size)
+
+
+def cut(rows: Labels, size: int) -> list[Int[Tensor, " part"]]:
+    """Consecutive parts of this size; a smaller rest is left out, unless it is all."""
+    return [rows[start : start + size] for start in range(0, max(1, len(rows) - size + 1), size)]
 
 
 def drawn(

@@ -7,6 +7,7 @@ import torch
 from weakspot.addresses import Radius
 from weakspot.contracts import Data
 from weakspot.errors import InputError, SetupError, unknown
+from weakspot.training.loss import Loss
 from weakspot.training.objective import Objective
 from weakspot.training.options import Precision
 from weakspot.training.policy import Policy
@@ -82,7 +83,26 @@ def smoothing_of(objective: Objective, smoothing: float) -> float:
     return smoothing
 
 
-def check_policy(policy: Policy, objective: Objective, *, epochs: int, validation: float, average: float | str) -> None:
+def check_loss(loss: Loss, objective: Objective, smoothing: float) -> None:
+    """Refuse a long-tailed loss where the objective has no cross-entropy that it could replace, or labels are smoothed.
+
+    Raises:
+        InputError: they do not go together.
+
+    """
+    if loss.name == "cross-entropy":
+        return
+    if not objective.base.smooths:
+        raise InputError(
+            f"{objective.base.name} has a loss of its own, where {loss.name} has no place; use it with pgd-at or trades"
+        )
+    if smoothing:
+        raise InputError(f"loss {loss.name} knows no smoothed labels, got smoothing={smoothing:g}; use smoothing=0")
+
+
+def check_policy(
+    policy: Policy, objective: Objective, *, epochs: int, validation: float, average: float | str, sampler: str
+) -> None:
     """Refuse a policy that this objective, or this run, cannot carry.
 
     Raises:
@@ -99,6 +119,8 @@ def check_policy(policy: Policy, objective: Objective, *, epochs: int, validatio
         raise InputError(f"policy {name} learns in one epoch and acts in the next, got epochs={epochs}; use 2 or more")
     if policy.looks and not validation:
         raise InputError(f"policy {name} looks at held-out images, got validation=0; use validation=0.1")
+    if sampler == "class-aware" and type(policy).draw is not Policy.draw:
+        raise InputError(f"policy {name} draws the images itself, so --sampler class-aware has no place beside it")
     if policy.averages and average in (0, "swa"):
         raise InputError(
             f"policy {name} averages the weights itself, got average={average}; use another or {name}(fawa=False)"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from weakspot.maths.mixed import Mixed
 from weakspot.models import ModelSpec
+from weakspot.models.zoo.model import ZooModel
 from weakspot.training.averaging import Average
 from weakspot.training.objective import Objective
 from weakspot.training.options import TrainConfig
@@ -48,6 +49,10 @@ class Run:
         # 20 % slower; on a GPU it is not measured.
         return Mixed(module) if self.config.precision == "bf16" else module
 
+    def answering(self, module: nn.Module) -> nn.Module:
+        """The module as it answers at inference: with the adjustment, which belongs to what is saved."""
+        return self.spec.adjusted(module) if self.spec and isinstance(module, ZooModel) else module
+
     @property
     def final(self) -> nn.Module:
         """What is validated and saved: the average where there is one."""
@@ -56,7 +61,7 @@ class Run:
     def validated(self, module: nn.Module) -> Validation:
         """What the held-out images show of a module."""
         return validate(
-            self.at_precision(module),
+            self.at_precision(self.answering(module)),
             self.pool,
             self.held,
             len(self.classes),

@@ -9,18 +9,31 @@ from torch import nn
 from weakspot.addresses import Radius, slug
 from weakspot.contracts import Data
 from weakspot.models import digest
-from weakspot.models.heads import Head
+from weakspot.models.adjustments import adjustment_address, adjustment_of
+from weakspot.models.checkpoints import sha256
 from weakspot.training.folder import claim, mark_data, mark_origin
+from weakspot.training.longtail import address_of as loss_address
+from weakspot.training.longtail import loss_of
 from weakspot.training.loop import fit
+from weakspot.training.loss import Loss
 from weakspot.training.objective import Objective
 from weakspot.training.objectives import method_of, objective_of
 from weakspot.training.optimisers import Optimiser
-from weakspot.training.options import Precision, Select, TrainConfig
+from weakspot.training.options import Precision, Sampler, Select, TrainConfig, Tune
 from weakspot.training.policies import address_of, policy_of
 from weakspot.training.policy import Policy
 from weakspot.training.prepare import prepare
-from weakspot.training.resolve import check_data, check_policy, device_of, precision_of, radius_of, smoothing_of
+from weakspot.training.resolve import (
+    check_data,
+    check_loss,
+    check_policy,
+    device_of,
+    precision_of,
+    radius_of,
+    smoothing_of,
+)
 from weakspot.training.schedules import Schedule
+from weakspot.training.start import WEIGHTS, earlier, head_for
 from weakspot.training.team import team_on
 from weakspot.training.tracking import check_trackers, tracking
 
@@ -39,7 +52,11 @@ def train(
     *,
     policy: str | Policy = "none",
     model: str | nn.Module = "cnn",
-    head: Head | Literal["auto"] = "auto",
+    head: str = "auto",
+    loss: str | Loss = "cross-entropy",
+    sampler: Sampler = "shuffled",
+    adjust: str = "auto",
+    tune: Tune = "all",
     radius: str | Radius | None = None,
     epochs: int = 30,
     batch: int = 128,
@@ -65,9 +82,11 @@ def train(
     """Train `model` on `data` by `method`; the run folder that comes back is a model for `audit`.
 
     The arguments are the fields of `TrainConfig`. Without `radius` the data set's customary one is taken;
-    `head="auto"` is the method's own last layer. A module that is handed over is trained in place, from the weights it
-    has. `track` names experiment trackers, such as "tensorboard". `out` defaults to a folder of `runs` named after the
-    run's digest; a folder that holds a run of the same configuration is resumed, a finished one returned.
+    `head="auto"` is the last layer of the loss, the earlier run or the method, `adjust="auto"` the method's own
+    adjustment. `model` may be the folder of an earlier run, whose weights are trained further, without its adjustment.
+    A module that is handed over is trained in place, from the weights it has. `track` names experiment trackers, such
+    as "tensorboard". `out` defaults to a folder of `runs` named after the run's digest; a folder that holds a run of
+    the same configuration is resumed, a finished one returned.
 
     Several processes, started by torchrun, share each batch: `batch` images in all. Batch norm then takes its
     statistics from the part of each process. One process writes; in the others a failure of it is a SystemExit.
@@ -78,16 +97,21 @@ def train(
         Interrupted: Ctrl-C; the run can be resumed.
 
     """
-    objective, fair, place = objective_of(method), policy_of(policy), device_of(device)
+    objective, fair, place, longtail = objective_of(method), policy_of(policy), device_of(device), loss_of(loss)
     zoo = isinstance(model, str)
     check_trackers(track)
     check_data(data, zoo=zoo)
+    before = earlier(model)
     config = TrainConfig(
         method=method_of(objective),
         policy=address_of(fair),
         model=model if isinstance(model, str) else f"object: {type(model).__qualname__}",
-        head=objective.base.head if head == "auto" else head,
-        weights="" if isinstance(model, str) else digest(model),
+        head=head_for(head, model, objective, longtail),
+        loss=loss_address(longtail),
+        sampler=sampler,
+        adjust=adjustment_address(adjustment_of(objective.base.adjust if adjust == "auto" else adjust)),
+        tune=tune,
+        weights=digest(model) if not isinstance(model, str) else sha256(before / WEIGHTS) if before else "",
         data=data.name,
         data_digest=data.digest(),
         radius=radius_of(objective, radius if radius is not None else data.radius),
@@ -109,10 +133,11 @@ def train(
         precision=precision_of(precision, place),
         seed=seed,
     )
-    check_policy(fair, objective, epochs=epochs, validation=validation, average=average)
+    check_loss(longtail, objective, smoothing)
+    check_policy(fair, objective, epochs=epochs, validation=validation, average=average, sampler=sampler)
     folder = Path(out) if out is not None else Path("runs") / name_of(config)
     team, place = team_on(place)
-    run = prepare(config, objective, fair, data, model, place, folder, team)
+    run = prepare(config, objective, fair, data, model, place, folder, team, longtail)
 
     def enter() -> None:
         claim(folder, config, place, team.size)

@@ -22,7 +22,6 @@ from torch import nn
 from weakspot.config import settings
 from weakspot.contracts import Images, Labels, Logits, PerSample
 from weakspot.maths.losses import cross_entropy
-from weakspot.models.heads import Head
 from weakspot.training.inner import ascend, attack_mode, near_start
 from weakspot.training.objective import Attacked, Knob, Knobs, Losses, Objective
 
@@ -39,7 +38,6 @@ class Spat(Objective):
     adversarial: ClassVar[bool] = True
     carries: ClassVar[frozenset[Knob]] = frozenset({"radius", "natural", "robust", "beta", "target"})
     smooths: ClassVar[bool] = False
-    head: ClassVar[Head] = "cosine"
     s: Annotated[float, Field(gt=0)] = 8.0
     m: float = 0.2
     n: float = 0.2
@@ -48,6 +46,11 @@ class Spat(Objective):
     """Ours: whether the pair weights a_k are constants in the gradient."""
     steps: Annotated[int, Field(ge=1)] = 10
     step: Annotated[float, Field(gt=0)] = 7 / 31
+
+    @property
+    def head(self) -> str:
+        """Cosines, with a bias."""
+        return "cosine"
 
     def accuracy(self, z: Logits, labels: Labels) -> PerSample:
         """L_acc of each sample."""
