@@ -106,6 +106,8 @@ def prepare_explanation(
     part = first_of(whole, limit)
     if len(whole.classes) < 2:
         raise InputError(f"{whole.name} has one class only ({whole.classes[0]}); surfaces need at least two")
+    for pair in chosen:
+        pair.check(whole)
     given = radius if radius is not None else whole.radius
     if given is None:
         raise InputError(f"{whole.name} has no customary radius; give one, such as --radius linf:8/255")

@@ -140,6 +140,10 @@ def explain(
     )  # fmt: skip
     if linked is not None:
         refuse_other_audit(linked, plan)
+    for loaded in plan.models:
+        module = on_device(plan.device, loaded.module)
+        with frozen(module):
+            check_fit(module, plan.data, plan.device)
     for line in auditing.open_run(plan.folder, plan.manifest):
         tell(line)
     text = to_yaml(plan.config)
@@ -147,7 +151,6 @@ def explain(
     for side, loaded in zip(SIDES, plan.models, strict=False):
         module = on_device(plan.device, loaded.module)
         with frozen(module):
-            check_fit(module, plan.data, plan.device)
             _measure(plan, side, module, tell)
     tell("drawing")
     _write_report(plan, linked)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -277,9 +277,19 @@ def server() -> Iterator[Server]:
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def fill(server: Server) -> Callable[[Path], Place]:
+    """Puts models.py and data.py into a folder; for folders that several tests share."""
+
+    def filled(folder: Path) -> Place:
+        (folder / "models.py").write_text(MODELS)
+        (folder / "data.py").write_text(DATA)
+        return Place(folder, server)
+
+    return filled
+
+
 @pytest.fixture
-def place(tmp_path: Path, server: Server) -> Place:
+def place(tmp_path: Path, fill: Callable[[Path], Place]) -> Place:
     """A fresh folder with models.py and data.py."""
-    (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "data.py").write_text(DATA)
-    return Place(tmp_path, server)
+    return fill(tmp_path)

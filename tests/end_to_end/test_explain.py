@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import weakspot
 from weakspot.explaining.files import read_grids, read_table
@@ -63,30 +65,24 @@ def test_the_whole_way(place) -> None:
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
 
 
-def test_the_same_command_keeps_what_is_measured_and_a_damaged_file_is_made_again(place) -> None:
-    pairs = ("--pairs", "gradient,random", "--pairs", "attack,random")
-    assert explain(place, "--limit", "20", *pairs).code == 0
-    folder = place.folder / "made" / "model"
-    files = ["psi.parquet", "surfaces/gradient_random.npz", "surfaces/attack_random.npz"]
-    before = {name: (folder / name).read_bytes() for name in files}
-    times = {name: (folder / name).stat().st_mtime_ns for name in files}
-    summary = json.loads((place.folder / "made" / "explain.json").read_text())
-    (folder / files[1]).write_bytes(b"cut short")
-    assert explain(place, "--limit", "20", *pairs).code == 0
-    assert [(folder / name).stat().st_mtime_ns == times[name] for name in files] == [True, False, True]
-    with np.load(folder / files[1]) as made:
-        assert made["decision"].shape == (9, 9, 9)
-    assert (folder / files[0]).read_bytes() == before[files[0]]
-    again = json.loads((place.folder / "made" / "explain.json").read_text())
-    assert again["models"][0]["psi"] == summary["models"][0]["psi"]
-    other = explain(place, "--limit", "21", *pairs)
-    assert other.code == 2
-    assert "holds another run" in other.line
-    assert "config.limit is 20, asked for 21" in other.line
+SHARED = ("--limit", "10", "--seed", "3", "--pairs", "gradient,random", "--pairs", "attack,random")
 
 
-def test_the_calibration_does_not_depend_on_the_limit(place, monkeypatch) -> None:
-    assert explain(place, "--limit", "10", "--seed", "3").code == 0
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, fill):
+    """A place with one explanation, which several tests look at, and how its process ended."""
+    place = fill(tmp_path_factory.mktemp("explained"))
+    return place, explain(place, *SHARED, "--json")
+
+
+def test_json_is_one_object(shared) -> None:
+    place, ended = shared
+    assert ended.code == 0, ended
+    assert json.loads(ended.out) == json.loads((place.folder / "made" / "explain.json").read_text())
+
+
+def test_the_calibration_does_not_depend_on_the_limit(shared, monkeypatch) -> None:
+    place, _ = shared
     stored = json.loads((place.folder / "made" / "model" / "calibration.json").read_text())
     assert stored["rows"] == list(range(40))
     monkeypatch.chdir(place.folder)
@@ -96,10 +92,25 @@ def test_the_calibration_does_not_depend_on_the_limit(place, monkeypatch) -> Non
     assert stored["gap"] == pytest.approx((top[:, 0] - top[:, 1]).mean().item(), rel=1e-5)
 
 
-def test_json_is_one_object(place) -> None:
-    ended = explain(place, "--limit", "12", "--json")
-    assert ended.code == 0
-    assert json.loads(ended.out) == json.loads((place.folder / "made" / "explain.json").read_text())
+def test_the_same_command_keeps_what_is_measured_and_a_damaged_file_is_made_again(shared) -> None:
+    place, _ = shared
+    folder = place.folder / "made" / "model"
+    files = ["psi.parquet", "surfaces/gradient_random.npz", "surfaces/attack_random.npz"]
+    before = {name: (folder / name).read_bytes() for name in files}
+    times = {name: (folder / name).stat().st_mtime_ns for name in files}
+    summary = json.loads((place.folder / "made" / "explain.json").read_text())
+    (folder / files[1]).write_bytes(b"cut short")
+    assert explain(place, *SHARED).code == 0
+    assert [(folder / name).stat().st_mtime_ns == times[name] for name in files] == [True, False, True]
+    with np.load(folder / files[1]) as again:
+        assert again["decision"].shape == (9, 9, 9)
+    assert (folder / files[0]).read_bytes() == before[files[0]]
+    again = json.loads((place.folder / "made" / "explain.json").read_text())
+    assert again["models"][0]["psi"] == summary["models"][0]["psi"]
+    other = explain(place, "--limit", "11", *SHARED[2:])
+    assert other.code == 2
+    assert "holds another run" in other.line
+    assert "config.limit is 10, asked for 11" in other.line
 
 
 @pytest.mark.parametrize(
@@ -124,7 +135,14 @@ def test_bad_options(place, more, words) -> None:
     assert ended.out == ""
     for word in words:
         assert word in ended.line, ended.line
-    assert not (place.folder / "made" / "explain.json").exists()
+    assert not (place.folder / "made").exists()
+
+
+def test_the_mean_of_a_class_without_images_is_refused_before_anything_is_computed(place) -> None:
+    ended = explain(place, "--pairs", "gradient,mean:1", data="data.py:empty_class")
+    assert ended.code == 2, ended
+    assert "class '1' has no samples" in ended.line
+    assert not (place.folder / "made").exists()
 
 
 @pytest.mark.parametrize(
@@ -175,61 +193,44 @@ class Step(nn.Module):
 '''
 
 
-@pytest.mark.parametrize("model", ["Constant", "Saturated", "Step"])
-def test_models_without_a_gradient_are_explained_and_noted(place, model) -> None:
+def test_a_constant_model_is_explained_and_noted(place) -> None:
     (place.folder / "extreme.py").write_text(EXTREME)
-    ended = explain(place, model=f"extreme.py:{model}")
+    ended = explain(place, model="extreme.py:Constant")
     assert ended.code == 0, ended
     found = json.loads((place.folder / "made" / "explain.json").read_text())["models"][0]
-    if model == "Constant":
-        assert found["psi"]["B"]["overall"]["still"] == 40
-        assert found["psi"]["B"]["overall"]["psi"]["value"] is None
-        assert any("no evidence of robustness" in line for line in found["notes"])
-        assert any("nothing to calibrate on" in line for line in found["notes"])
-        assert "not moved" in ended.out
+    assert found["psi"]["B"]["overall"]["still"] == 40
+    assert found["psi"]["B"]["overall"]["psi"]["value"] is None
+    assert any("no evidence of robustness" in line for line in found["notes"])
+    assert any("nothing to calibrate on" in line for line in found["notes"])
+    assert "not moved" in ended.out
 
 
-def test_an_image_on_the_boundary_and_colour(place) -> None:
-    (place.folder / "colour.py").write_text(
-        '''
-import numpy as np, torch
-from torch import nn
-
-def make():
-    """A dark image, whose two logits are equal, then bright ones."""
-    images = np.zeros((8, 3, 6, 6), dtype=np.float32)
-    images[1:] = np.random.default_rng(0).random((7, 3, 6, 6))
-    return images, np.array([0, 1, 0, 1, 0, 1, 0, 1])
-
-def model():
-    made = nn.Sequential(nn.Flatten(), nn.Linear(108, 2, bias=False))
-    with torch.no_grad():
-        made[1].weight.copy_(torch.linspace(-1, 1, 216).view(2, 108).sin())
-    return made
-'''
-    )
-    ended = explain(place, model="colour.py:model", data="colour.py:make")
+def test_saturated_models_and_models_without_a_gradient_are_explained(place) -> None:
+    (place.folder / "extreme.py").write_text(EXTREME)
+    ended = explain(place, "--beside", "extreme.py:Step", model="extreme.py:Saturated")
     assert ended.code == 0, ended
-    rows = read_table(place.folder / "made" / "model" / "psi.parquet")
-    assert rows["margin"][0] == 0
-    grids = read_grids(place.folder / "made" / "model" / "surfaces" / "gradient_random.npz")
-    assert grids["decision"][0, 4, 4] == 0
-    assert grids["pictures"].shape == (2, 3, 6, 6)
+    found = json.loads((place.folder / "made" / "explain.json").read_text())["models"]
+    assert [each["model"]["class"] for each in found] == ["Saturated", "Step"]
 
 
-def test_from_python(place, monkeypatch) -> None:
-    import torch
-    from torch import nn
-
-    monkeypatch.chdir(place.folder)
-    images = torch.rand(12, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+def test_from_python_an_image_on_the_boundary_and_colour(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = torch.rand(12, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    images[0] = 0  # a dark image, whose logits are equal
+    net = nn.Sequential(nn.Flatten(), nn.Linear(108, 3, bias=False))
+    with torch.no_grad():
+        net[1].weight.copy_(torch.linspace(-1, 1, 324).view(3, 108).sin())
     made = weakspot.explain(
-        net, (images, torch.arange(12) % 3), radius="l2:0.5", images=6, steps=5, pairs=["gradient,random"], out="py"
+        net, (images, torch.arange(12) % 3), radius="l2:0.5", images=12, steps=5, pairs=["gradient,random"], out="py"
     )
     assert len(made.classes) == 3
     assert made.rows()["psi"].min() > 0
-    assert made.grids("gradient,random")["decision"].shape == (6, 5, 5)
+    assert made.rows()["margin"][0] == 0
+    grids = made.grids("gradient,random")
+    assert grids["decision"].shape == (12, 5, 5)
+    assert grids["sample"][0] == 0
+    assert grids["decision"][0, 2, 2] == 0
+    assert grids["pictures"].shape == (3, 3, 6, 6)
     assert made.page.exists()
     with pytest.raises(weakspot.errors.InputError, match="absent or damaged"):
         made.grids("attack,random")

@@ -9,6 +9,7 @@ from torch import nn
 
 import planted
 from weakspot.addresses import Radius
+from weakspot.data import Subset
 from weakspot.errors import InputError
 from weakspot.landscape.pairs import ANGLES, Direction, Pair, Planes, ball_outline
 from weakspot.landscape.paths import STEPS, attack_path
@@ -60,6 +61,19 @@ def test_classes_are_named_or_numbered():
     torch.testing.assert_close(planes.means[2], twos)
     with pytest.raises(InputError, match="unknown class 'seven'"):
         Planes.of(Pair.of("gradient,mean:seven"), data, LINF, 0)
+
+
+def test_classes_are_checked_before_anything_is_computed():
+    data = planted.digits()
+    without = Subset(data, tuple((data.labels != 2).nonzero()[:, 0].tolist()))
+    Pair.of("towards:7,mean:2").check(data)
+    Pair.of("towards:2,random").check(without)  # a gradient needs no samples
+    with pytest.raises(InputError, match="unknown class 'seven'"):
+        Pair.of("gradient,towards:seven").check(data)
+    with pytest.raises(InputError, match="unknown class 'seven'"):
+        Pair.of("mean:seven,gradient").check(data)
+    with pytest.raises(InputError, match="class '2' has no samples"):
+        Pair.of("gradient,mean:2").check(without)
 
 
 @pytest.mark.parametrize("radius", [LINF, L2], ids=str)

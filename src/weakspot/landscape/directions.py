@@ -53,13 +53,24 @@ def class_mean(data: Data, c: int) -> Float[Tensor, "channels height width"]:
         InputError: the class has no samples.
 
     """
-    rows = (data.labels == c).nonzero().squeeze(1).tolist()
-    if not rows:
-        raise InputError(f"class {data.classes[c]!r} has no samples in {data.name}, so it has no mean; name another")
+    rows = class_rows(data, c)
     total = torch.zeros(data.shape, dtype=torch.float64)
     for start in range(0, len(rows), BATCH):
         total += data.batch(rows[start : start + BATCH]).double().sum(0)
     return (total / len(rows)).float()
+
+
+def class_rows(data: Data, c: int) -> list[int]:
+    """The positions of class `c`.
+
+    Raises:
+        InputError: it has no samples.
+
+    """
+    rows = (data.labels == c).nonzero().squeeze(1).tolist()
+    if not rows:
+        raise InputError(f"class {data.classes[c]!r} has no samples in {data.name}, so it has no mean; name another")
+    return rows
 
 
 def scaled(direction: Images, radius: Radius) -> Images:

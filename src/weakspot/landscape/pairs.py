@@ -12,6 +12,7 @@ from weakspot.errors import InputError, unknown
 from weakspot.landscape.directions import (
     class_gradient,
     class_mean,
+    class_rows,
     coordinates,
     loss_gradient,
     rademacher,
@@ -94,6 +95,19 @@ class Pair:
 
     def __str__(self) -> str:
         return f"{self.first},{self.second}"
+
+    def check(self, data: Data) -> None:
+        """Refuse what only the data can tell, before anything is computed.
+
+        Raises:
+            InputError: a class is not among the data's, or its mean is asked for and it has no samples.
+
+        """
+        for each in (self.first, self.second):
+            if each.target is not None:
+                number = class_number(data.classes, each.target)
+                if each.kind == "mean":
+                    class_rows(data, number)
 
 
 @dataclass(frozen=True, eq=False)
