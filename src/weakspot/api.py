@@ -23,12 +23,13 @@ from weakspot.planning import Prepared, as_many_classes, default_data, device_of
 from weakspot.run import Run, open_run
 from weakspot.store import write_atomically, write_json
 from weakspot.threats.precision import with_rough
-from weakspot.training import export, train
+from weakspot.training import adjust, export, train
 
 __all__ = [
     "Comparison",
     "Explanation",
     "Run",
+    "adjust",
     "audit",
     "compare",
     "doctor",

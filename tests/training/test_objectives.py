@@ -4,7 +4,9 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from tests.oracles.objectives import ORACLES, Net
+from tests.oracles import longtail_objectives
+from tests.oracles import objectives as plain_objectives
+from tests.oracles.objectives import Net
 from torch import Tensor, nn
 
 from weakspot import rng
@@ -14,6 +16,7 @@ from weakspot.maths.balls import distance
 from weakspot.training import OBJECTIVES, Knobs
 from weakspot.training.objectives import method_of, objective_of
 
+ORACLES = plain_objectives.ORACLES | longtail_objectives.ORACLES
 CLASSES, BATCH = 3, 6
 RADII = ["linf:0.1", "l2:0.7"]
 each = pytest.mark.parametrize("name", OBJECTIVES)
@@ -50,6 +53,7 @@ def knobs_of(radius: str) -> Knobs:
         "natural": torch.tensor([0.5, 1.0, 1.7]).double(),
         "robust": torch.tensor([1.4, 0.8, 1.1]).double(),
         "beta": torch.tensor([0.9, 1.2, 0.7]).double(),
+        "counts": torch.tensor([50.0, 20.0, 3.0]),
     }
     return replace(base, **turn)
 
@@ -147,7 +151,7 @@ def test_renaming_the_classes_changes_nothing(name: str) -> None:
     with torch.no_grad():
         renamed[4].weight.copy_(renamed[4].weight[old].clone())
         renamed[4].bias.copy_(renamed[4].bias[old].clone())
-    turned = replace(knobs, **{k: getattr(knobs, k)[old] for k in ("radius", "natural", "robust", "beta")})
+    turned = replace(knobs, **{k: getattr(knobs, k)[old] for k in ("radius", "natural", "robust", "beta", "counts")})
     objective = OBJECTIVES[name]()
     one = objective(planted(), images, labels, sample, 1, 2, knobs)
     other = objective(renamed, images, new[labels], sample, 1, 2, turned)
@@ -207,7 +211,7 @@ def test_an_address_reads_back_as_the_objective(name: str) -> None:
     assert method_of(objective) == name
     assert objective_of(name) == objective
     for field, value in ((f.name, getattr(objective, f.name)) for f in fields(objective)):
-        other = not value if isinstance(value, bool) else value - 1 if isinstance(value, int) else value / 2
+        other = not value if isinstance(value, bool) else value - 1 if isinstance(value, int) else value / 2 or 0.5
         changed = replace(objective, **{field: other})
         assert objective_of(method_of(changed)) == changed
         assert method_of(changed) != name

@@ -38,3 +38,15 @@ def test_cosine_is_torchs() -> None:
         assert sgd.param_groups[0]["lr"] == pytest.approx(0.3 * factor("cosine", step / 17))
         sgd.step()
         theirs.step()
+
+
+def test_robals_schedules() -> None:
+    plain = [factor("robal", epoch / 80) for epoch in range(80)]
+    assert plain == pytest.approx([1] * 60 + [0.1] * 15 + [0.01] * 5)
+    rate, released = 1.0, []
+    for epoch in range(1, 81):  # the released loop: the current rate is multiplied in every epoch
+        rate *= (0.1 if epoch >= 60 else 1) * (0.1 if epoch >= 75 else 1)
+        released.append(rate)
+    assert [factor("robal-released", epoch / 80) for epoch in range(80)] == pytest.approx(released, abs=0, rel=1e-9)
+    assert released[62] == pytest.approx(1e-4)
+    assert factor("robal-released", 0.5 / 80) == 1

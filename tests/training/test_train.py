@@ -242,7 +242,7 @@ def test_a_wrong_argument_is_one_clear_line_and_leaves_no_folder(
 @pytest.mark.parametrize(
     "wrong, says",
     [
-        ({"schedule": "cosin"}, "'constant', 'step', 'cosine' or 'one-cycle'"),
+        ({"schedule": "cosin"}, "'one-cycle', 'robal' or 'robal-released'"),
         ({"select": "best"}, "'last', 'average', 'worst' or 'sum'"),
         ({"optimizer": "adam"}, "'sgd' or 'adamw'"),
         ({"average": "sw"}, "'swa'"),

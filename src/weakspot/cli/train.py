@@ -30,7 +30,9 @@ def train(
     momentum: Annotated[float, Shown] = 0.9,
     weight_decay: Annotated[float, Shown] = 5e-4,
     spare_norms: bool = False,
-    schedule: Annotated[Literal["constant", "step", "cosine", "one-cycle"], Shown] = "one-cycle",
+    schedule: Annotated[
+        Literal["constant", "step", "cosine", "one-cycle", "robal", "robal-released"], Shown
+    ] = "one-cycle",
     average: Annotated[float | Literal["swa"], Shown] = 0.999,
     smoothing: Annotated[float, Shown] = 0.0,
     crop: Annotated[float, Shown] = 0.125,
@@ -55,8 +57,8 @@ def train(
     Parameters
     ----------
     method
-        How to train: standard, n-fgsm, pgd-at, trades, mart, spat, ...; an unknown name lists them all. Options stand
-        in brackets, as in "trades(beta=3)".
+        How to train: standard, n-fgsm, pgd-at, trades, mart, spat, robal-n, ...; an unknown name lists them all.
+        Options stand in brackets, as in "trades(beta=3)".
     policy
         How to treat classes unlike, over a method that attacks: cfa, dafa, ...; an unknown name lists them all.
     data
@@ -93,7 +95,8 @@ def train(
     spare_norms
         No weight decay on norms and biases.
     schedule
-        How the learning rate goes.
+        How the learning rate goes; robal divides it by ten after 60 and 75 of 80 epochs, robal-released as often as
+        that paper's code does, in every epoch from the 60th on.
     average
         Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing,
         swa the last quarter's epochs alike.

@@ -75,6 +75,16 @@ def save_model(spec: ModelSpec, model: ZooModel, folder: Path, name: str = "mode
 
     """
     checkpoints.save(model, folder / f"{name}.safetensors")
+    write_spec(spec, folder, name)
+
+
+def write_spec(spec: ModelSpec, folder: Path, name: str = "model") -> None:
+    """Write `NAME.json`.
+
+    Raises:
+        SetupError: it cannot be written.
+
+    """
     text = json.dumps(asdict(spec), indent=2) + "\n"
     checkpoints.write(folder / f"{name}.json", text.encode())
 

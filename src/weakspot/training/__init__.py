@@ -1,5 +1,6 @@
 """The training tower: objectives own the attack and the loss, policies what is class-wise, the loop the rest."""
 
+from weakspot.training.export import adjust as adjust
 from weakspot.training.export import export as export
 from weakspot.training.objective import Knobs as Knobs
 from weakspot.training.objective import Losses as Losses

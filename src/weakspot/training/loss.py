@@ -62,5 +62,5 @@ def check_counts(what: str, counts: PerClass, classes: tuple[str, ...]) -> None:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
         raise InputError(
             f"{what} needs training images of each class, there are none of {', '.join(empty[:3])}{more}; "
-            "leave those classes out of the data, or use --loss cross-entropy --adjust none"
+            "leave those classes out of the data, or use another method, --loss or --adjust"
         )

@@ -149,6 +149,8 @@ class Objective(ABC):
     """Whether robustness is what it trains for, so that epochs are compared under attack."""
     smooths: ClassVar[bool] = True
     """Whether its loss has a cross-entropy with the labels, so that label smoothing has a meaning."""
+    every_class: ClassVar[bool] = False
+    """Whether it is undefined where a class has no training images."""
     carries: ClassVar[frozenset[Knob]] = frozenset()
     """The knobs that change what it does; a policy that turns others is refused."""
 

@@ -46,6 +46,8 @@ def prepare(
     loss = loss or loss_of(config.loss)
     kept, held = split(data.labels, len(data.classes), config.validation, config.seed)
     counts = torch.bincount(data.labels[kept].long(), minlength=len(data.classes)).float()
+    if objective.base.every_class:
+        check_counts(f"method {objective.base.name}", counts, data.classes)
     if loss.every_class:
         check_counts(f"loss {loss.name}", counts, data.classes)
     if adjustment_of(config.adjust).counts:

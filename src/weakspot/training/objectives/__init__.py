@@ -5,6 +5,7 @@ import re
 from weakspot.addresses import ThreatAddress
 from weakspot.errors import InputError
 from weakspot.registry import find
+from weakspot.training.longtail.robal import RobalN, RobalN100, RobalR, RobalR100
 from weakspot.training.objective import Objective, options_of
 from weakspot.training.objectives.awp import Awp
 from weakspot.training.objectives.fat import Fat
@@ -20,7 +21,24 @@ from weakspot.training.objectives.standard import Standard
 from weakspot.training.objectives.trades import Trades
 
 OBJECTIVES: dict[str, type] = {
-    kind.name: kind for kind in (Standard, FgsmRs, NFgsm, Free, PgdAt, Trades, Mart, Fat, Gairat, GradReg, Spat)
+    kind.name: kind
+    for kind in (
+        Standard,
+        FgsmRs,
+        NFgsm,
+        Free,
+        PgdAt,
+        Trades,
+        Mart,
+        Fat,
+        Gairat,
+        GradReg,
+        Spat,
+        RobalN,
+        RobalR,
+        RobalN100,
+        RobalR100,
+    )  # fmt: skip
 }
 STEPPERS: dict[str, type] = {"awp": Awp}
 """Written behind an objective: `trades+awp`."""

@@ -1,0 +1,49 @@
+"""Slow restatements of the long-tailed objectives, in float64, on the network of `tests.oracles.objectives`."""
+
+from collections.abc import Callable
+from math import log
+
+import torch
+from tests.oracles.objectives import Net, ce, climb, goals, kl
+from torch import Tensor
+
+from weakspot import rng
+
+
+def one_sided(x: Tensor, eps: list[float], sample: Tensor, seed: int, step: int) -> Tensor:
+    """x + eps U[0, 1), from the named draws."""
+    shape = tuple(x.shape[1:])
+    draws = [rng.uniform(shape, sample[i : i + 1], seed, "start", step)[0].double() for i in range(len(x))]
+    return torch.stack([(x[i] + eps[i] * u).clamp(0, 1) for i, u in enumerate(draws)])
+
+
+def both_sided(x: Tensor, eps: list[float], sample: Tensor, seed: int, step: int) -> Tensor:
+    """Uniform in the l2 ball."""
+    found = []
+    for i in range(len(x)):
+        z = rng.normal(tuple(x.shape[1:]), sample[i : i + 1], seed, "start", step)[0].double()
+        r = rng.uniform((1,), sample[i : i + 1], seed, "start/length", step)[0].double() ** (1 / z.numel())
+        found.append((x[i] + z / (z**2).sum() ** 0.5 * r * eps[i]).clamp(0, 1))
+    return torch.stack(found)
+
+
+def robal(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps, n = [float(k.radius[c]) for c in y], [float(v) for v in k.counts]
+    t = goals(y, sample, seed, step, k)
+    start = one_sided if k.norm == "linf" and o.one_sided else both_sided
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(ce(z[i], c) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
+
+    def l_mm(z: Tensor, c: int) -> Tensor:
+        m_c = o.m0 + o.tau_m / o.s * log(n[c] / min(n))
+        return ce(torch.stack([o.s * (z[j] - m_c * (j == c)) + o.tau_b * log(n[j] / sum(n)) for j in range(len(z))]), c)
+
+    x_adv = climb(x, start(x, eps, sample, seed, step), eps, k.norm, o.steps, o.step, total)
+    z, z_adv = net.forward(x, train=True), net.forward(x_adv, train=True)
+    losses = [k.robust[c] * (l_mm(z_adv[i], c) + o.beta * k.beta[c] * kl(z[i], z_adv[i])) for i, c in enumerate(y)]
+    return losses, z_adv, x_adv
+
+
+ORACLES: dict[str, Callable] = dict.fromkeys(("robal-n", "robal-r", "robal-n-100", "robal-r-100"), robal)
