@@ -80,16 +80,19 @@ class Recording(Search):
         return found
 
 
-def trained(setting, model, method, seed, address, out):
-    """The run folder of a model, trained where it is not finished yet."""
-    folder = out / f"{setting.name}-{model}-{method.partition('(')[0]}-{seed}"
+def folder_of(setting, model, method, seed, out):
+    """Where a model's run and its measurements are."""
+    return out / f"{setting.name}-{model}-{method.partition('(')[0]}-{seed}"
+
+
+def trained(setting, model, method, seed, address, folder):
+    """Train a model where that is not finished yet."""
     history = folder / "history.jsonl"
     if not history.exists() or len(history.read_text().splitlines()) < setting.options["epochs"]:
         data = limit(weakspot.load_data(address, split="train"), setting.training)
         weakspot.train(
             method, data, model=model, radius=setting.radius, seed=seed, out=folder, **setting.options, **COMMON
         )
-    return folder
 
 
 def parts(data):
@@ -206,6 +209,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("runs/psi-pilot"))
     parser.add_argument("--cifar", default="parquet:../shared/data/cifar10", help="where CIFAR-10 is")
     parser.add_argument("--only", help="DATA:SEED, such as cifar10:1; the pages are written by a later run of all")
+    parser.add_argument("--describe", action="store_true", help="train nothing: pages from what is measured")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     psi, grids, classes = {}, {}, {}
@@ -218,8 +222,12 @@ def main():
             classes[setting.name] = whole.classes
             for model, methods in setting.models.items():
                 for method in methods:
-                    folder = trained(setting, model, method, seed, address, asked.out)
                     graded = setting.name == "fashion-mnist" and model in GRIDDED
+                    folder = folder_of(setting, model, method, seed, asked.out)
+                    needed = ("psi.npz", "grid.npz") if graded else ("psi.npz",)
+                    if asked.describe and not all((folder / name).exists() for name in needed):
+                        continue
+                    trained(setting, model, method, seed, address, folder)
                     key = setting.name, model, method.partition("(")[0], seed
                     psi[key], grids[key] = measured(setting, folder, whole, graded)
                     line = ", ".join(f"{form} {1 / psi[key][form].mean():.3g}" for form in FORMS)
