@@ -110,8 +110,8 @@ def test_names_seeds_and_absent_classes():
     renamed = worst_class(correct[order], samples[order], seed=3)
     assert order[renamed.index] == 2
     assert (renamed.low, renamed.high) == (found.low, found.high)
-    np.testing.assert_allclose(renamed.probability, found.probability[order], atol=0.09)
-    assert renamed.corrected == pytest.approx(found.corrected, abs=0.01)
+    np.testing.assert_array_equal(renamed.probability, found.probability[order])
+    assert renamed.corrected == found.corrected
 
 
 def test_of_equals_the_class_with_most_samples_is_named():
@@ -133,3 +133,33 @@ def test_no_samples_and_one_class():
     alone = worst_class(np.array([5]), np.array([7]), seed=0)
     assert (alone.index, alone.probability.tolist()) == (0, [1.0])
     assert alone.corrected == pytest.approx(5 / 7, abs=0.03)
+
+
+@pytest.mark.parametrize("classes, right, samples", [(10, 0, 50), (10, 50, 50), (1000, 0, 50), (7, 1, 3)])
+def test_equal_classes_are_the_worst_with_equal_probability(classes, right, samples):
+    """Draws that underflow to exactly 0 or 1 must not all fall to the class that is named first."""
+    found = worst_class(np.full(classes, right), np.full(classes, samples), seed=0, draws=200)
+    np.testing.assert_allclose(found.probability, 1 / classes)
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_more_samples_at_the_extreme_make_it_surer(right):
+    """All right or all wrong, with other sizes: no class is certain, and 0 of 500 is no less weak than 0 of 5."""
+    samples = np.array([5, 50, 500, 5])
+    found = probability_worst(right * samples, samples, np.random.default_rng(0), draws=4000)
+    assert found[0] == found[3]
+    assert (found > 0.01).all()
+    assert found[2] == (found.min() if right else found.max())
+
+
+def test_names_have_no_part_in_the_figures():
+    random = np.random.default_rng(7)
+    samples = random.integers(3, 60, 23)
+    correct = random.binomial(samples, 0.03)
+    found = worst_class(correct, samples, seed=1, draws=500)
+    order = random.permutation(23)
+    renamed = worst_class(correct[order], samples[order], seed=1, draws=500)
+    np.testing.assert_array_equal(renamed.probability, found.probability[order])
+    assert (renamed.accuracy, renamed.corrected, renamed.low, renamed.high) == (
+        found.accuracy, found.corrected, found.low, found.high,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ the bias, and limits that hold whichever class is the worst.
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import betaln
 
 from weakspot.analysis.arrays import ClassCounts, PerClass
@@ -88,6 +89,9 @@ def corrected_minimum(correct: ClassCounts, samples: ClassCounts, random: np.ran
     With the raw accuracies as the truth the bias of a bootstrap minimum is that of an already spread profile, and half
     of it stays; on ten equal classes of 100 samples -0.045 is left of -0.077, here -0.01.
     """
+    # In an order of their own, so that the draws do not depend on which class is named first.
+    order = np.lexsort((samples, correct))
+    correct, samples = correct[order], samples[order]
     truth = np.clip(shrunk(correct, samples), 0, 1)
     # Classes as rows: numpy draws several times faster where n and p stay the same from draw to draw.
     simulated = random.binomial(samples[:, None], truth[:, None], (len(samples), draws)) / samples[:, None]
@@ -107,10 +111,26 @@ def probability_worst(correct: ClassCounts, samples: ClassCounts, random: np.ran
     strength = 1 / spread**2 - 1
     a, b = strength[:, None] * mean, strength[:, None] * (1 - mean)
     # Classes with the same counts have the same likelihood: of 1,000 classes of 50 samples at most 51 differ.
-    counts, times = np.unique(np.stack([correct, samples]), axis=1, return_counts=True)
+    counts, which, times = np.unique(np.stack([correct, samples]), axis=1, return_inverse=True, return_counts=True)
     k, n = counts
     likelihood = (times * (betaln(a + k, b + n - k) - betaln(a, b))).sum(axis=1)
     weight = np.exp(likelihood - likelihood.max())
     chosen = strength[random.choice(len(strength), draws, p=weight / weight.sum())][:, None]
-    drawn = random.beta(chosen * mean + correct, chosen * (1 - mean) + samples - correct)
-    return np.bincount(drawn.argmin(axis=1), minlength=len(samples)) / draws
+    # Drawn in the order of the counts, and classes with the same counts share what falls to them: the order in which
+    # the classes are named then has no part in the figures.
+    order, which = np.argsort(which.ravel(), kind="stable"), which.ravel()
+    alpha, beta = chosen * mean + correct[order], chosen * (1 - mean) + (samples - correct)[order]
+    odds = _log_gamma_draws(alpha, random) - _log_gamma_draws(beta, random)
+    wins = np.bincount(which[order][odds.argmin(axis=1)], minlength=len(times))
+    return np.asarray((wins / times)[which] / draws)
+
+
+def _log_gamma_draws(
+    shape: Float[np.ndarray, "draws classes"], random: np.random.Generator
+) -> Float[np.ndarray, "draws classes"]:
+    """Logarithms of Gamma(shape) draws; the log odds of a Beta draw are the difference of two.
+
+    Gamma(a) = Gamma(a + 1) U^(1/a) (Devroye 1986, IX.3.2). A Beta draw itself underflows to exactly 0 or 1 for the
+    small shapes that a profile of all 0 % or all 100 % gives, and the minimum of many equal draws is the first class.
+    """
+    return np.asarray(np.log(random.standard_gamma(shape + 1)) - random.standard_exponential(shape.shape) / shape)
