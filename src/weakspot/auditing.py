@@ -28,7 +28,7 @@ from weakspot.threats import threat_address
 from weakspot.threats.measure import measure
 
 PER_CELL = 4
-"""How many found images are kept for each cell of the confusion (class, predicted class) in each block."""
+"""How many images are kept for each threat and cell of the confusion (class, predicted class) in each block."""
 
 IDENTITY = ("schema", "verb", "config", "model", "data", "threats", "seed")
 """The parts of a manifest that make two runs the same run."""
@@ -213,8 +213,7 @@ def run_units(
             for unit in group:
                 start = time.monotonic()
                 outcomes, attacked = measure(model, by_address[unit.threat], unit.threat, images, labels, sample, seed)
-                if by_address[unit.threat].kind != "clean":
-                    _keep_images(folder / unit.file, outcomes, images, attacked)
+                _keep_images(folder / unit.file, outcomes, images, attacked)
                 write_unit(folder / unit.file, outcomes)
                 done += 1
                 seconds = time.monotonic() - start
@@ -235,7 +234,10 @@ def _blocks(units: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 
 def _keep_images(unit: Path, rows: Outcomes, images: torch.Tensor, attacked: torch.Tensor) -> None:
-    """Store the found images of a unit: per cell of the confusion the few with the smallest hash of their number."""
+    """Store some wrong images of a unit: per cell of the confusion the few with the smallest hash of their number.
+
+    Those that were wrong already when clean are stored once, by the unit of the threat "clean".
+    """
     order = uniform((1,), torch.from_numpy(rows.sample), 0, "kept images")[:, 0].numpy().argsort()
     wrong = [i for i in order if not rows.correct[i] and rows.found_by[i] != "clean"]
     cells: dict[tuple[int, int], list[int]] = {}

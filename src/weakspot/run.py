@@ -13,14 +13,16 @@ import numpy as np
 from weakspot.addresses import slug
 from weakspot.analysis.cka import Looked
 from weakspot.auditing import Unit
+from weakspot.data.again import read_again
 from weakspot.errors import InputError, reason
 from weakspot.outcomes import Outcomes
-from weakspot.report.behind import CORRUPTED, ROBUST, Behind, behind, class_number
+from weakspot.report.behind import Behind, behind, class_number
 from weakspot.report.html import write_html
+from weakspot.report.judged import images_of_headline, judged_by
 from weakspot.report.latex import to_latex
 from weakspot.report.markdown import to_markdown
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
-from weakspot.report.summary import CLEAN, summarise
+from weakspot.report.summary import summarise
 from weakspot.report.values import to_csv
 from weakspot.report.words import headline
 from weakspot.store import read_json, read_units, write_atomically, write_json
@@ -138,7 +140,8 @@ class Run:
         """Write summary.json, and the report to `html` (in the run folder by default); returns the page's path."""
         write_json(self.folder / "summary.json", self.summary)
         page = Path(html) if html is not None else self.folder / "report.html"
-        write_html(page, self.summary, self.manifest, list(self.found_images()), self.latent)
+        found = images_of_headline(self.manifest, self.rows, self.found_images(), self.missing)
+        write_html(page, self.summary, self.manifest, found, self.latent)
         for path, make in ((latex, to_latex), (csv, to_csv), (markdown, to_markdown)):
             if path is not None:
                 text = make(self.summary)
@@ -148,7 +151,10 @@ class Run:
     def show(
         self, source: str, predicted: str, *, threat: str | None = None, out: str | Path | None = None
     ) -> tuple[Behind, Path]:
-        """Write the stored images behind a cell of the confusion as PNG files with a table of their margins.
+        """Write the images behind a cell of the confusion as PNG files with a table of their margins.
+
+        Images that the run did not store are taken from its data, as they are when clean, where its data's address
+        still holds the very same images; no code of the data's author is run.
 
         Args:
             source: The true class, by name or number.
@@ -157,7 +163,7 @@ class Run:
             out: The folder for the files; by default one for each cell in the run's folder `shown`.
 
         Returns:
-            What the cell holds and what of it is stored, and the folder.
+            What the cell holds and what of it is shown, and the folder.
 
         Raises:
             InputError: no such class or threat, or the two classes are the same.
@@ -166,13 +172,16 @@ class Run:
         names = self.manifest["data"]["classes"]
         cell = class_number(names, source), class_number(names, predicted)
         if cell[0] == cell[1]:
-            raise InputError(f"images of {source} that are seen as {source} are not stored; give two classes")
-        kinds = {each["kind"] for each in self.manifest["threats"]}
-        judged_by = ROBUST if "adversarial" in kinds else CORRUPTED if "corruption" in kinds else CLEAN
-        chosen = threat or judged_by
+            raise InputError(f"images of {source} that are seen as {source} are not shown; give two classes")
+        chosen = threat or judged_by(self.manifest)
         place = f"{slug(chosen)}-{slug(names[cell[0]])}-{cell[0]}-as-{slug(names[cell[1]])}-{cell[1]}"
         folder = Path(out) if out is not None else self.folder / "shown" / place
-        return behind(self.manifest, self.rows, self.found_images(), cell, chosen, folder, self.missing), folder
+        found = behind(self.manifest, self.rows, self.found_images(), self._again, cell, chosen, folder, self.missing)
+        return found, folder
+
+    def _again(self, samples: Sequence[int]) -> np.ndarray:
+        """The clean images of these samples from the run's data, float32 (n, C, H, W)."""
+        return read_again(self.manifest).batch(samples).numpy()
 
     def found_images(self) -> Iterator[dict[str, Any]]:
         """The stored images that a threat got wrong, one record each: threat, sample, label, prediction, images."""

@@ -1,4 +1,4 @@
-"""`weakspot show`: the images behind a cell of the confusion, as far as the audit stored them."""
+"""`weakspot show`: the images behind a cell of the confusion."""
 
 import shutil
 from dataclasses import asdict
@@ -29,7 +29,8 @@ def show(
 ) -> None:
     """Write the images of a class that are seen as another one: clean, what was added (magnified), attacked.
 
-    An audit stores a few images of each cell; nothing is computed again.
+    An audit stores a few images of each cell; of the others the clean image is read again from the run's data, where
+    these are still there. Nothing is computed again.
 
     Parameters
     ----------
@@ -63,13 +64,21 @@ def show(
         from weakspot.report.terminal import fitted
 
         say("")
-        say(fitted(columns(found.kept), {}, shutil.get_terminal_size().columns, wanted=3, left=("threat", "found by")))
+        say(
+            fitted(
+                columns(found.kept),
+                {},
+                shutil.get_terminal_size().columns,
+                wanted=3,
+                left=("shown", "threat", "found by"),
+            )
+        )
         say("")
         say(Text(pasteable(folder)))
 
 
 def columns(kept: "list[Kept]") -> dict[str, list[str]]:
-    """The table of margins by heading, a line per stored image."""
+    """The table of margins by heading, a line per image."""
     from weakspot.report.words import NONE, printable
 
     return {
@@ -79,14 +88,19 @@ def columns(kept: "list[Kept]") -> dict[str, list[str]]:
         "confidence": [f"{each.confidence:.2f}" for each in kept],
         "linf": [f"{each.distance_linf:.4f}" for each in kept],
         "l2": [f"{each.distance_l2:.3f}" for each in kept],
-        "magnified": [f"x {each.factor}" for each in kept],
+        "shown": [_shown(each) for each in kept],
         "threat": [printable(each.threat) for each in kept],
         "found by": [printable(each.found_by) or NONE for each in kept],
     }
 
 
+def _shown(each: "Kept") -> str:
+    """Which pictures there are."""
+    return f"all, added x {each.factor}" if each.added else "clean, nothing added" if each.attacked else "clean only"
+
+
 def _plain(each: "Kept") -> dict[str, object]:
-    """A stored image as JSON says it: what is undefined is null."""
+    """An image as JSON says it: what is undefined is null."""
     return {
         key: None if isinstance(value, float) and not isfinite(value) else value for key, value in asdict(each).items()
     }
