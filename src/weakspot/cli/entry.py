@@ -106,6 +106,15 @@ VERBS = {
         ),
         "import_run",
     ),
+    "reproduce": Verb(
+        "Carry out a packaged experiment again: trainings, audits, tables.",
+        "[RECIPE] [OPTIONS]",
+        (
+            "weakspot reproduce",
+            "weakspot reproduce fairness --dry-run",
+            "weakspot reproduce fairness --set cifar10=parquet:shards --only trades-0",
+        ),
+    ),
     "data list": Verb("Print the named sets, and how to name your own files.", "[OPTIONS]", ()),
     "data describe": Verb(
         "Print what a set holds: samples per class, shape, customary radius, digest.",

@@ -1,0 +1,88 @@
+"""`weakspot reproduce`: the packaged experiments."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from rich.table import Table
+
+from weakspot.cli.options import DEFAULT, Output, Several, Shown
+from weakspot.cli.printing import pasteable
+from weakspot.cli.streams import say, say_json, warn
+from weakspot.errors import InputError
+
+
+def reproduce(
+    recipe: str | None = None,
+    /,
+    *,
+    scale: Annotated[Literal["cpu", "gpu"], Shown] = "cpu",
+    only: Annotated[tuple[str, ...], Several] = (),
+    set: Annotated[tuple[str, ...], Several] = (),
+    out: Path | None = None,
+    dry_run: bool = False,
+    output: Output = DEFAULT,
+) -> None:
+    """Carry out a packaged experiment again: trainings, audits, tables.
+
+    It takes hours and can be interrupted: what is finished is kept, and the same command goes on.
+
+    Parameters
+    ----------
+    recipe
+        The experiment; without one, all are listed.
+    scale
+        cpu: two cores and hours. gpu: the published sizes.
+    only
+        Do this step only, so that several processes can share the work. May be given several times.
+    set
+        NAME=ADDRESS: where a named data set is, such as cifar10=parquet:shards. May be given several times.
+    out
+        The folder; by default runs/RECIPE-SCALE.
+    dry_run
+        Print which steps are done and which are left; do nothing.
+    output
+        What is printed, and where.
+
+    """
+    from weakspot.recipes import catalogue
+
+    if recipe is None:
+        _list(output)
+        return
+    places = {}
+    for each in set:
+        name, equals, address = each.partition("=")
+        if not (name and equals and address):
+            raise InputError(f"a data set is placed by NAME=ADDRESS, such as cifar10=parquet:shards, got {each!r}")
+        places[name] = address
+    found = catalogue.reproduce(
+        recipe,
+        scale=scale,
+        only=only,
+        sets=places,
+        out=out,
+        dry_run=dry_run,
+        tell=None if output.quiet or output.json else warn,
+    )
+    if output.json:
+        pages = [str(page) for page in found.pages]
+        say_json({"folder": str(found.folder), "done": found.done, "left": found.left, "pages": pages})
+        return
+    say(f"{pasteable(found.folder)}: {len(found.done)} steps done, {len(found.left)} left")
+    if found.left:
+        say("left: " + ", ".join(found.left))
+    for page in found.pages:
+        say(pasteable(page))
+
+
+def _list(output: Output) -> None:
+    from weakspot.recipes import catalogue
+
+    says = {name: catalogue.study_of(name).says for name in catalogue.MODULES}
+    if output.json:
+        say_json(says)
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, sentence in says.items():
+        table.add_row(name, sentence)
+    say(table)

@@ -1,0 +1,86 @@
+"""The packaged experiments by name, and how one is carried out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from weakspot.errors import InputError, unknown
+from weakspot.recipes.study import Scale, Sets, Study
+from weakspot.store import write_atomically
+
+MODULES = {"fashion-cnn": "fashion_cnn", "fairness": "fairness"}
+"""Each holds a `STUDY`; it is imported when it is asked for."""
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """Which steps are done and which are not, and what was written."""
+
+    folder: Path
+    done: tuple[str, ...]
+    left: tuple[str, ...]
+    pages: tuple[Path, ...]
+
+
+def study_of(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        InputError: there is none.
+
+    """
+    if name not in MODULES:
+        raise unknown("recipe", name, MODULES)
+    found: Study = import_module(f"weakspot.recipes.{MODULES[name]}").STUDY
+    return found
+
+
+def reproduce(
+    name: str,
+    *,
+    scale: Scale = "cpu",
+    only: Sequence[str] = (),
+    sets: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> Reproduced:
+    """Carry out a packaged experiment, or go on with it; its pages are written once all steps are done.
+
+    Args:
+        name: One of `MODULES`.
+        scale: "cpu" for two cores and hours, "gpu" for the published sizes.
+        only: Names of steps; the others are left, so that several processes can share the work.
+        sets: Addresses that stand for named data sets, such as {"cifar10": "parquet:shards"}.
+        out: The folder; by default runs/NAME-SCALE.
+        dry_run: Do nothing, only say what is done and what is left.
+        tell: Called with a line before each step.
+
+    Raises:
+        InputError: no such recipe or step; SetupError: the machine must change. What is finished stays.
+
+    """
+    study = study_of(name)
+    steps = study.steps(scale, Sets(sets or {}))
+    names = [step.name for step in steps]
+    if strangers := [each for each in only if each not in names]:
+        raise unknown(f"step of {name}", strangers[0], names)
+    folder = Path(out) if out is not None else Path("runs") / f"{name}-{scale}"
+    if folder.is_file():
+        raise InputError(f"--out must be a folder, {folder} is a file")
+    for step in steps:
+        if not dry_run and not step.done(folder) and (not only or step.name in only):
+            if tell is not None:
+                tell(f"{step.name}: step {names.index(step.name) + 1} of {len(names)}")
+            folder.mkdir(parents=True, exist_ok=True)
+            step.make(folder)
+    left = tuple(step.name for step in steps if not step.done(folder))
+    pages = () if left or dry_run else tuple(_write(folder, study.pages(folder, scale)))
+    return Reproduced(folder, tuple(each for each in names if each not in left), left, pages)
+
+
+def _write(folder: Path, pages: Mapping[str, str]) -> list[Path]:
+    for file, text in pages.items():
+        write_atomically(folder / file, lambda aside, text=text: aside.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    return [folder / file for file in pages]

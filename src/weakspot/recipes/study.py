@@ -1,0 +1,75 @@
+"""A packaged experiment: named steps, each of which can be resumed, and pages that are made of what the steps left."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import weakspot
+from weakspot.data import limit as first_of
+
+Scale = Literal["cpu", "gpu"]
+"""Two cores for hours, or one GPU with the published sizes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do in the study's folder. What is finished there is kept, so doing it again goes on."""
+
+    name: str
+    make: Callable[[Path], object]
+    done: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Where the named data sets are: their own names, which are downloaded, or addresses that stand for them."""
+
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, name: str) -> str:
+        """The address of a named set."""
+        return self.places.get(name, name)
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment by its name; `weakspot reproduce NAME` does its steps and writes its pages."""
+
+    name: str
+    says: str
+    """What it asks, in one sentence."""
+    steps: Callable[[Scale, Sets], tuple[Step, ...]]
+    pages: Callable[[Path, Scale], Mapping[str, str]]
+    """File names and texts, once all steps are done."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model and its audit."""
+
+    name: str
+    method: str
+    data: str
+    """The named set."""
+    training: Mapping[str, Any]
+    """Options of `weakspot.train`."""
+    audit: Mapping[str, Any]
+    """Options of `weakspot.audit`."""
+    images: int | None = None
+    """Only the first so many training images."""
+
+    def step(self, sets: Sets) -> Step:
+        """Train where it is not finished, audit where it is not finished."""
+
+        def make(out: Path) -> None:
+            images = weakspot.load_data(sets.at(self.data), split="train")
+            images = images if self.images is None else first_of(images, self.images)
+            folder = weakspot.train(self.method, images, out=out / self.name, **self.training)
+            weakspot.audit(str(folder), sets.at(self.data), out=self.audited(out), **self.audit)
+
+        return Step(self.name, make, lambda out: (self.audited(out) / "summary.json").exists())
+
+    def audited(self, out: Path) -> Path:
+        """The folder of the audit."""
+        return out / f"{self.name}-audit"

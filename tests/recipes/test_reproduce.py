@@ -1,0 +1,100 @@
+"""Packaged experiments: steps resume, parts can be shared, pages come last."""
+
+import json
+
+import numpy as np
+import pytest
+
+import weakspot
+from weakspot.cli.entry import main
+from weakspot.data import limit
+from weakspot.errors import InputError
+from weakspot.recipes import catalogue, fairness
+from weakspot.recipes.study import Sets, Step, Study
+from weakspot.recipes.tables import markdown, percent, to_csv
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A study of two steps that write a file each, and how often each was made."""
+    made = []
+
+    def step(name):
+        def make(out):
+            made.append(name)
+            (out / name).write_text(name)
+
+        return Step(name, make, lambda out: (out / name).exists())
+
+    study = Study(
+        "toy", "Nothing.", lambda scale, sets: (step("one"), step("two")),
+        lambda out, scale: {"toy.md": f"{scale}: {(out / 'one').read_text()}"},
+    )  # fmt: skip
+    monkeypatch.setattr(catalogue, "study_of", lambda name: study)
+    return made
+
+
+def test_steps_resume_and_the_page_comes_last(counted, tmp_path):
+    out = tmp_path / "toy"
+    first = catalogue.reproduce("toy", only=["two"], out=out)
+    assert (first.done, first.left, first.pages) == (("two",), ("one",), ())
+    assert catalogue.reproduce("toy", out=out, dry_run=True).left == ("one",)
+    last = catalogue.reproduce("toy", out=out)
+    assert (last.done, last.left) == (("one", "two"), ())
+    assert [page.read_text() for page in last.pages] == ["cpu: one"]
+    assert counted == ["two", "one"]
+    with pytest.raises(InputError, match="unknown step of toy 'tow'; did you mean 'two'"):
+        catalogue.reproduce("toy", only=["tow"], out=out)
+
+
+def test_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(catalogue.MODULES)
+    assert main(["reproduce", "fairness", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["done"], len(found["left"])) == ([], 22)
+    assert not (tmp_path / "runs").exists()
+    for given, says in (
+        (["fairnes"], "did you mean 'fairness'"),
+        (["fairness", "--set", "cifar10"], "NAME=ADDRESS"),
+        (["fairness", "--only", "trades"], "unknown step of fairness 'trades'"),
+    ):
+        assert main(["reproduce", *given]) == 2
+        assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", catalogue.MODULES)
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_every_recipe_has_steps_of_different_names(name, scale):
+    steps = catalogue.study_of(name).steps(scale, Sets())
+    assert steps
+    assert len({step.name for step in steps}) == len(steps)
+
+
+def test_the_study_of_fairness_on_tiny_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(fairness, "METHODS", {"trades": ("trades(steps=1)", "none"), "pgd-at": ("n-fgsm", "none")})
+    monkeypatch.setattr(fairness, "LEADING", ("trades",))
+    monkeypatch.setattr(fairness, "SEEDS", (0, 1))
+    monkeypatch.setattr(fairness, "HARD_PAIR", ("Shirt", "Coat"))
+    monkeypatch.setattr(fairness, "AUDITED", {"cpu": 40})
+    tiny = {"model": "lenet5", "epochs": 1, "validation_steps": 1, "select": "last"}
+    monkeypatch.setattr(fairness, "TRAINING", {"cpu": tiny})
+    mini = limit(weakspot.load_data("fashion-mnist-mini"), 150)
+    images = tmp_path / "mini.npz"
+    np.savez(images, images=mini.batch(range(150)).numpy(), labels=mini.labels.numpy(), classes=mini.classes)
+    found = catalogue.reproduce("fairness", sets={"cifar10": f"npz:{images}"}, out=tmp_path / "study")
+    assert found.done == ("trades-0", "pgd-at-0", "trades-1")
+    page, table = (path.read_text() for path in found.pages)
+    assert "| pgd-at | 1 | " in page
+    assert "Shirt as Coat" in page
+    assert len(table.splitlines()) == 1 + 3 * 10
+
+
+def test_tables():
+    rows = [{"a": 1, "b": "x"}, {"a": 2, "b": "y, z"}]
+    assert markdown(rows) == ["| a | b |", "| --- | --- |", "| 1 | x |", "| 2 | y, z |"]
+    assert markdown([]) == ["(none)"]
+    assert to_csv(rows) == 'a,b\n1,x\n2,"y, z"\n'
+    assert percent({"accuracy": 0.1234, "low": 0.05, "high": 0.2}) == "12.3 [5.0, 20.0]"
+    assert percent({"accuracy": None, "low": None, "high": None}) == "-"
