@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weakspot.api import load_data as load_data
     from weakspot.api import load_model as load_model
     from weakspot.api import open_run as open_run
+    from weakspot.api import rare_or_hard as rare_or_hard
     from weakspot.api import train as train
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "load_data",
     "load_model",
     "open_run",
+    "rare_or_hard",
     "train",
 ]
 

@@ -20,6 +20,7 @@ from weakspot.fit import check_fit
 from weakspot.importing import import_run
 from weakspot.models import frozen
 from weakspot.planning import Prepared, as_many_classes, default_data, device_of, load_model, on_device, prepare
+from weakspot.rarity import Rarity, rare_or_hard
 from weakspot.run import Run, open_run
 from weakspot.store import write_atomically, write_json
 from weakspot.threats.precision import with_rough
@@ -28,6 +29,7 @@ from weakspot.training import adjust, export, train
 __all__ = [
     "Comparison",
     "Explanation",
+    "Rarity",
     "Run",
     "adjust",
     "audit",
@@ -41,6 +43,7 @@ __all__ = [
     "load_model",
     "open_run",
     "prepare",
+    "rare_or_hard",
     "train",
 ]
 

@@ -97,6 +97,11 @@ VERBS = {
         "RUN --pt2 FILE [OPTIONS]",
         ("weakspot export runs/NAME --pt2 model.pt2",),
     ),
+    "rarity": Verb(
+        "Tell classes that are rare in training from classes that are hard.",
+        "RUN RUN [...] [OPTIONS]",
+        ("weakspot rarity runs/order-0 runs/order-1 runs/order-2",),
+    ),
     "import": Verb(
         "Make a run of predictions that another tool saved, to report and compare.",
         "--data ADDRESS --predictions THREAT=FILE [...] [OPTIONS]",

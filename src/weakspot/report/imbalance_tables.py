@@ -85,10 +85,10 @@ def imbalance_sentences(summary: Summary) -> list[str]:
     return [
         f"Trained on {printable(found['data'])}: {many:,} to {few:,} samples of a class. Accuracy of the head minus "
         f"that of the tail ({name}): {_points(first['gap'])} points.",
-        f"Rank correlation of training count ({name}) with accuracy: {with_accuracy}; with the rate of false "
+        f"Rank correlation of training count with {name} accuracy: {with_accuracy}; with the rate of false "
         f"positives: {with_attraction}.",
         "One model cannot tell a class that is rare from one that is hard: that takes models trained with other orders "
-        "of the classes (+lt_order=1), and weakspot.rare_or_hard.",
+        "of the classes (+lt_order=1), and weakspot rarity.",
     ]
 
 

@@ -36,7 +36,7 @@ def terminal(summary: Summary, width: int = 80) -> RenderableType:
     parts: list[RenderableType] = [*_classes(summary, first, width), Text()]
     for number, grid in enumerate(others):
         parts += [Text(f"{grid.title}:")] if number else []
-        parts += [fitted(grid.columns, {}, width, wanted=3, left=grid.left), Text()]
+        parts += [fitted(grid.columns, grid.last, width, wanted=3, left=grid.left), Text()]
     return Group(*parts, *said)
 
 
