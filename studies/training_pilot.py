@@ -4,7 +4,7 @@
 
 Trains, audits by the default preset and describes in docs/pilots/training.{md,csv} what docs/pilots/training-plan.md
 had fixed before the first run. It resumes: finished epochs and audits are kept, and `--only` does a part, so that two
-processes can share the work; the page is written as soon as all runs are there. One thread.
+processes can share the work; the page says what is missing. One thread.
 """
 
 import argparse
@@ -165,12 +165,13 @@ def first_epoch(setting):
 
 def differences(runs):
     """Against TRADES: average and worst class, Holm-adjusted over the rivals; the other seed is a yardstick."""
-    found = {name: change(runs[BASE], runs[name]) for name in (*RIVALS, CONTROL)}
-    adjusted = {
-        which: dict(zip(RIVALS, holm(np.array([p(found[name]["robust"]) for name in RIVALS])), strict=True))
-        for which, p in (("overall", p_average), ("worst_class", lambda robust: p_worst(robust["worst_class"])))
-    }
-    yardstick = found[CONTROL]["robust"]
+    found = {name: change(runs[BASE], runs[name]) for name in (*RIVALS, CONTROL) if name in runs}
+    adjusted = {}
+    for which, p in (("overall", p_average), ("worst_class", lambda robust: p_worst(robust["worst_class"]))):
+        # A method that is not there yet counts as 1, so that what is there is adjusted for all that was planned.
+        values = [p(found[name]["robust"]) if name in found else 1.0 for name in RIVALS]
+        adjusted[which] = dict(zip(RIVALS, holm(np.array(values)), strict=True))
+    yardstick = found[CONTROL]["robust"] if CONTROL in found else None
     for name, each in found.items():
         row = {"against trades": name, "clean": points(each["clean"]["overall"])}
         for which, title in (("overall", "robust"), ("worst_class", "worst class")):
@@ -181,7 +182,7 @@ def differences(runs):
                 row["corrected"] = f"{100 * one['corrected']:.1f}"
                 row["from, to"] = f"{one['first_class']}, {one['last_class']}"
             row[f"{title}, Holm's p"] = "-" if p is None else f"{p:.2g}"
-            row[f"{title}, seen"] = "-" if p is None else seen(one, p, yardstick[which])
+            row[f"{title}, seen"] = "-" if p is None else seen(one, p, yardstick and yardstick[which])
         yield row
 
 
@@ -189,6 +190,8 @@ def seen(found, p, yardstick):
     """The plan's rule: Holm's p below 0.05 and a difference above that of another seed."""
     if p >= 0.05:
         return "not seen"
+    if yardstick is None:
+        return "by its p-value; the other seed is missing"
     if abs(found["difference"]) <= abs(yardstick["difference"]):
         return "within a seed's reach"
     return "better" if found["difference"] > 0 else "worse"
@@ -196,6 +199,8 @@ def seen(found, p, yardstick):
 
 def verdict(rows, runs):
     """Whether our own policy earns its place."""
+    if "confusion" not in runs:
+        return "`confusion` is not there yet."
     row = next(row for row in rows if row["against trades"] == "confusion")
     robust = change(runs[BASE], runs["confusion"])["robust"]
     gained, kept = robust["worst_class"]["difference"] >= EARNS, robust["overall"]["low"] >= COSTS
@@ -209,6 +214,8 @@ def verdict(rows, runs):
 
 def precisions(runs):
     """bfloat16 minus float32, PGD-AT after the same epochs from the same weights."""
+    if not {"pgd-at", "pgd-at-fp32"} <= runs.keys():
+        return
     for condition, found in change(runs["pgd-at-fp32"], runs["pgd-at"]).items():
         for which in ("overall", "worst_class"):
             one = found[which]
@@ -234,7 +241,7 @@ def per_class(runs):
 
 def knobs(out, classes):
     """What the policies gave to each class in the last epoch."""
-    for name in STARTS:
+    for name in [name for name in STARTS if len(history(out / name)) == EPOCHS]:
         last = history(out / name)[-1]["knobs"]
         for knob, values in last.items():
             if len({round(value, 6) for value in values}) > 1:
@@ -245,6 +252,8 @@ def knobs(out, classes):
 def table(rows):
     """Markdown."""
     rows = list(rows)
+    if not rows:
+        return ["Not there yet."]
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
@@ -252,6 +261,7 @@ def table(rows):
 def document(runs, out):
     """The page and the classes as CSV."""
     settings, found, classes = list(models(runs, out)), list(differences(runs)), list(per_class(runs))
+    missing = [name for name in RUNS if name not in runs]
     text = [
         "# Pilot of the training methods", "",
         "Made by `python studies/training_pilot.py`; what is asked and by which rules stood in "
@@ -262,7 +272,8 @@ def document(runs, out):
         "(Wilson; of the worst class those of the lowest class accuracy), differences in points, paired. One model of "
         "each, so this is about these models; the second seed of TRADES shows what a seed alone does. Passes are "
         "forward/backward per training image and epoch. CPU seconds are those of an uninterrupted training on one "
-        "thread of a busy machine, wall seconds hold whatever else it did.", "",
+        "thread of a busy machine, wall seconds hold whatever else it did."
+        + (f" **Not there yet: {', '.join(missing)}.**" if missing else ""), "",
         "## Models", "", *table(settings), "",
         "## Against TRADES", "", *table(found), "", verdict(found, runs), "",
         "## bfloat16 and float32", "", *table(precisions(runs)), "",
@@ -281,14 +292,15 @@ def document(runs, out):
 def wide(classes):
     """Robust accuracies with a column for each class."""
     for name in RUNS:
-        yield {"run": name} | {row["class"]: row["robust accuracy"] for row in classes if row["run"] == name}
+        if any(row["run"] == name for row in classes):
+            yield {"run": name} | {row["class"]: row["robust accuracy"] for row in classes if row["run"] == name}
 
 
 def main():
     """Train, audit, describe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/training-pilot"))
-    parser.add_argument("--only", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--only", nargs="*", choices=RUNS, default=list(RUNS))
     asked = parser.parse_args()
     torch.set_num_threads(1)
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -296,8 +308,9 @@ def main():
         trained(name, asked.out)
         robust = audited(name, asked.out).summary["robust"]
         print(name, robust["accuracy"], robust["worst_class"]["name"], robust["worst_class"]["accuracy"], flush=True)
-    if all((asked.out / f"{name}-audit" / "summary.json").exists() for name in RUNS):
-        document({name: audited(name, asked.out) for name in RUNS}, asked.out)
+    there = [name for name in RUNS if (asked.out / f"{name}-audit" / "doubts.json").exists()]
+    if BASE in there and len(there) > 1:
+        document({name: audited(name, asked.out) for name in there}, asked.out)
 
 
 if __name__ == "__main__":
