@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 DPI = 90
 COLOURS = {"standard": "#5c6470", "fgsm-rs": "#9a7200", "n-fgsm": "#0072b2", "pgd-at": "#c4500a"}
@@ -20,6 +21,14 @@ def quiet(axes):
         spine.set_visible(False)
 
 
+def logarithmic(axes):
+    """A logarithmic y axis with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def draw(folder, psi, entries, stable, cost, called, main):
     """Write all four."""
     figures = {
@@ -34,8 +43,9 @@ def order(entries, called, main):
     """Psi of each training of the main architectures, a point for each seed with its interval."""
     figure = Figure(figsize=(9.5, 5.4), layout="constrained")
     panels = figure.subplots(2, 3, squeeze=False)
-    trainings = list(called)
     for row, (data, model) in zip(panels, main.items(), strict=True):
+        here = {e["training"] for e in entries if (e["data"], e["architecture"]) == (data, model)}
+        trainings = [each for each in called if each in here]
         for axes, form in zip(row, TITLES, strict=True):
             for e in entries:
                 if (e["data"], e["architecture"], e["form"], e["class"]) != (data, model, form, "all"):
@@ -44,7 +54,7 @@ def order(entries, called, main):
                 error = [[value - float(e["low"])], [float(e["high"]) - value]]
                 axes.errorbar(x, value, yerr=error, fmt=MARKERS[model], color=COLOURS[e["training"]], markersize=5,
                               capsize=2, linewidth=1.2)  # fmt: skip
-            axes.set_yscale("log")
+            logarithmic(axes)
             axes.set_xlim(-0.5, len(trainings) - 0.5)
             axes.set_xticks(range(len(trainings)), [called[each] for each in trainings])
             axes.set_title(f"{data}, {model}: {TITLES[form]}", fontsize=9)
@@ -66,7 +76,7 @@ def architectures(psi, entries, called):
             error = [[value - float(e["low"])], [float(e["high"]) - value]]
             axes.errorbar(x, value, yerr=error, fmt=MARKERS[e["architecture"]], color=COLOURS[e["training"]],
                           markersize=5, capsize=0, linewidth=0.8, alpha=0.85)  # fmt: skip
-        axes.set_yscale("log")
+        logarithmic(axes)
         axes.set_xlabel("accuracy under PGD-20 (%)", fontsize=8)
         axes.set_title(TITLES[form], fontsize=9)
         quiet(axes)

@@ -99,7 +99,9 @@ def logarithmic(axes: Axes) -> None:
 
     def between(value: float, _: int) -> str:
         low, high = axes.get_xlim()
-        return f"{value:g}" if high < 15 * low and f"{value:e}"[0] in "235" else ""
+        # All of them where the axis is so short that one power of ten, or none, falls on it.
+        shown = "23456789" if high < 4 * low else "235" if high < 15 * low else ""
+        return f"{value:g}" if f"{value:e}"[0] in shown else ""
 
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

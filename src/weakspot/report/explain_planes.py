@@ -85,13 +85,14 @@ def mean_figure(pair: str, grids: Sequence[Columns], labels: Sequence[str]) -> F
 
 def _solid(part: SubFigure, grids: Columns, mean: np.ndarray, scale: Normalize, pair: str) -> None:
     """The decision surface in three dimensions."""
-    axes = part.add_subplot(1, 3, 3, projection="3d")
+    # By their own order, or the surface covers most of the boundary, which lies in it.
+    axes = part.add_subplot(1, 3, 3, projection="3d", computed_zorder=False)
     first, second = np.meshgrid(grids["first"], grids["second"], indexing="ij")
     axes.plot_surface(
         first, second, mean, cmap=SURFACES["decision"][1], norm=scale, linewidth=0, rcount=41, ccount=41,
     )  # fmt: skip
     if np.nanmin(mean) < 0 < np.nanmax(mean):
-        axes.contour(first, second, mean, levels=[0], colors=INK, linewidths=1.4)
+        axes.contour(first, second, mean, levels=[0], colors=INK, linewidths=1.4, zorder=3)
     axes.view_init(elev=28, azim=-50)
     axes.set_zlim(scale.vmin, scale.vmax)
     axes.tick_params(labelsize=6, colors=MUTED, pad=-2)
