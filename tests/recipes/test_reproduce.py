@@ -1,6 +1,7 @@
 """Packaged experiments: steps resume, parts can be shared, pages come last."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import weakspot
 from weakspot.cli.entry import main
 from weakspot.data import limit
 from weakspot.errors import InputError
-from weakspot.recipes import catalogue, fairness
+from weakspot.recipes import catalogue, fairness, longtail_pilot
 from weakspot.recipes.study import Sets, Step, Study
 from weakspot.recipes.tables import markdown, percent, to_csv
 
@@ -89,6 +90,27 @@ def test_the_study_of_fairness_on_tiny_models(tmp_path, monkeypatch):
     assert "| pgd-at | 1 | " in page
     assert "Shirt as Coat" in page
     assert len(table.splitlines()) == 1 + 3 * 10
+
+
+def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
+    kept = [run for run in longtail_pilot.RUNS if run.name in ("pgd-at", "robal-r", "balanced")]
+    tiny = {"model": "lenet5", "radius": longtail_pilot.RADIUS, "epochs": 1, "validation_steps": 1, "select": "last"}
+    audit = {**longtail_pilot.AUDIT, "limit": 40}
+    short = {"pgd-at(steps=7)": "pgd-at(steps=1)", "robal-r(steps=7)": "robal-r(steps=1)"}
+    runs = tuple(replace(run, method=short[run.method], training=tiny, audit=audit) for run in kept)
+    monkeypatch.setattr(longtail_pilot, "RUNS", runs)
+    monkeypatch.setattr(longtail_pilot, "AUDIT", audit)
+    monkeypatch.setattr(longtail_pilot, "POST_HOC", {"cdt": "cdt(tau=0.3)"})
+    monkeypatch.setattr(longtail_pilot, "NAMES", ("pgd-at", "robal-r", "balanced", "cdt"))
+    sets = {"fashion-mnist": "fashion-mnist-mini"}
+    with pytest.raises(InputError, match="cdt adjusts pgd-at, which is not trained yet"):
+        catalogue.reproduce("longtail-pilot", only=["cdt"], sets=sets, out=tmp_path / "study")
+    found = catalogue.reproduce("longtail-pilot", sets=sets, out=tmp_path / "study")
+    page, table = (path.read_text() for path in found.pages)
+    assert [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| cdt")][-1] == "| cdt"
+    assert "| pgd-at | tail |" in page
+    assert "balanced | tail" not in page
+    assert len(table.splitlines()) == 1 + 4 * 10
 
 
 def test_tables():

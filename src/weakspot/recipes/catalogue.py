@@ -9,7 +9,7 @@ from weakspot.errors import InputError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
 from weakspot.store import write_atomically
 
-MODULES = {"fashion-cnn": "fashion_cnn", "fairness": "fairness"}
+MODULES = {"fashion-cnn": "fashion_cnn", "fairness": "fairness", "longtail-pilot": "longtail_pilot"}
 """Each holds a `STUDY`; it is imported when it is asked for."""
 
 

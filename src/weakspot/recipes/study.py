@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import weakspot
-from weakspot.data import limit as first_of
 
 Scale = Literal["cpu", "gpu"]
 """Two cores for hours, or one GPU with the published sizes."""
@@ -56,15 +55,14 @@ class Trained:
     """Options of `weakspot.train`."""
     audit: Mapping[str, Any]
     """Options of `weakspot.audit`."""
-    images: int | None = None
-    """Only the first so many training images."""
+    part: str = ""
+    """What is trained on of it, such as "+lt=50"; all of the other split is audited."""
 
     def step(self, sets: Sets) -> Step:
         """Train where it is not finished, audit where it is not finished."""
 
         def make(out: Path) -> None:
-            images = weakspot.load_data(sets.at(self.data), split="train")
-            images = images if self.images is None else first_of(images, self.images)
+            images = weakspot.load_data(sets.at(self.data) + self.part, split="train")
             folder = weakspot.train(self.method, images, out=out / self.name, **self.training)
             weakspot.audit(str(folder), sets.at(self.data), out=self.audited(out), **self.audit)
 
