@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import log
 
 import torch
-from tests.oracles.objectives import Net, ce, climb, goals, kl
+from tests.oracles.objectives import Net, ce, climb, goals, kl, small_start
 from torch import Tensor
 
 from weakspot import rng
@@ -46,4 +46,57 @@ def robal(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step:
     return losses, z_adv, x_adv
 
 
-ORACLES: dict[str, Callable] = dict.fromkeys(("robal-n", "robal-r", "robal-n-100", "robal-r-100"), robal)
+def at_bsl(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    eps, n = [float(k.radius[c]) for c in y], [float(v) for v in k.counts]
+    start, total = small_start(x, eps, k.norm, sample, seed, step), entropy(net, y, sample, seed, step, k)
+    x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
+    z = net.forward(x_adv, train=True)
+    losses = []
+    for i, c in enumerate(y):
+        e = [n[j] * torch.exp(z[i, j] - z[i].max()) for j in range(len(z[i]))]
+        losses.append(-k.robust[c] * torch.log(e[c] / sum(e)))
+    return losses, z, x_adv
+
+
+def taet(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    if k.progress < o.clean:
+        z = net.forward(x, train=True)
+        return [k.natural[c] * ce(z[i], c) for i, c in enumerate(y)], z, x
+    eps = [float(k.radius[c]) for c in y]
+    start, total = small_start(x, eps, k.norm, sample, seed, step), entropy(net, y, sample, seed, step, k)
+    x_adv = climb(x, start, eps, k.norm, o.steps, o.step, total)
+    z = net.forward(x_adv, train=True)
+    return [k.robust[c] * ce(z[i], c) for i, c in enumerate(y)], z, x_adv
+
+
+def entropy(net: Net, y: list[int], sample: Tensor, seed: int, step: int, k) -> Callable[[Tensor], Tensor]:
+    """What an attack on the cross-entropy climbs."""
+    t = goals(y, sample, seed, step, k)
+
+    def total(at: Tensor) -> Tensor:
+        z = net.forward(at, train=False)
+        return sum(ce(z[i], c) if t[i] == c else -ce(z[i], t[i]) for i, c in enumerate(y))
+
+    return total
+
+
+def harl(o, losses: list[Tensor], y: list[int], k) -> Tensor:
+    """TAET's loss of a batch; classes are 0 .. K - 1, absent ones lose nothing."""
+    if k.progress < o.clean:
+        return sum(losses) / len(losses)
+    l_c = []
+    for c in range(len(k.radius)):
+        own = [loss for loss, label in zip(losses, y, strict=True) if label == c]
+        if own or not o.present:
+            l_c.append(sum(own) / len(own) if own else torch.zeros((), dtype=torch.float64))
+    mean = sum(l_c) / len(l_c)
+    spread = sum((v - mean) ** 2 for v in l_c) / len(l_c)
+    return o.a * mean + o.b * spread + o.g * sum((v / sum(l_c)) ** 2 for v in l_c)
+
+
+TOTALS: dict[str, Callable] = {"taet": harl}
+"""What is minimised where it is not the mean of the per-sample losses."""
+ORACLES: dict[str, Callable] = dict.fromkeys(("robal-n", "robal-r", "robal-n-100", "robal-r-100"), robal) | {
+    "at-bsl": at_bsl,
+    "taet": taet,
+}

@@ -153,3 +153,17 @@ def test_a_killed_run_ends_the_same(tmp_path: Path) -> None:
     hang(out)
     assert_same_run(out, whole)
     assert (weights(out)["linear.mean_direction"].norm() > 1).item()
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_taets_absent_classes(present: bool) -> None:
+    """Two of three classes are there, with losses 1 and 3: the absent one counts as 0, or not at all."""
+    taet = objective_of(f"taet(present={present})")
+    losses, labels = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 2])
+    by_class = [1.0, 3.0] if present else [1.0, 0.0, 3.0]
+    mean = 4 / len(by_class)
+    spread = sum((v - mean) ** 2 for v in by_class) / len(by_class)
+    expected = 0.1 * (mean + spread + 1 / 16 + 9 / 16)
+    assert taet.harl(losses, labels, 3).item() == pytest.approx(expected)  # type: ignore[attr-defined]
+    silent = taet.harl(0 * losses, labels, 3)  # type: ignore[attr-defined]
+    assert silent.item() == 0

@@ -5,7 +5,9 @@ import re
 from weakspot.addresses import ThreatAddress
 from weakspot.errors import InputError
 from weakspot.registry import find
+from weakspot.training.longtail.at_bsl import AtBsl
 from weakspot.training.longtail.robal import RobalN, RobalN100, RobalR, RobalR100
+from weakspot.training.longtail.taet import Taet
 from weakspot.training.objective import Objective, options_of
 from weakspot.training.objectives.awp import Awp
 from weakspot.training.objectives.fat import Fat
@@ -38,7 +40,9 @@ OBJECTIVES: dict[str, type] = {
         RobalR,
         RobalN100,
         RobalR100,
-    )  # fmt: skip
+        AtBsl,
+        Taet,
+    )
 }
 STEPPERS: dict[str, type] = {"awp": Awp}
 """Written behind an objective: `trades+awp`."""
