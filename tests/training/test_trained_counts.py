@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from tests.training.runs import digits
 
 from weakspot.api import prepare
@@ -13,6 +14,7 @@ from weakspot.data.longtail import LongTail, long_tail
 from weakspot.data.subset import limit
 from weakspot.errors import InputError
 from weakspot.training import train
+from weakspot.training.folder import mark_data
 
 
 def trained(data: Data, out: Path) -> Path:
@@ -43,6 +45,19 @@ def test_a_whole_set_needs_no_positions(tmp_path: Path) -> None:
     note = json.loads((trained(digits(120), tmp_path / "run") / "data.json").read_text())
     assert note["positions"] is None
     assert sum(note["counts"]) + sum(note["held_out"]) == 120
+
+
+def test_classes_without_images_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    some = limit(digits(60), 6)  # six images cannot show all ten digits
+    absent = [str(name) for c, name in enumerate(some.classes) if c not in some.labels.tolist()]
+    kept, none = torch.arange(len(some)), torch.arange(0)
+    mark_data(tmp_path, some, kept, none)
+    shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+    assert capsys.readouterr().err == f"{some.name} has no training image of {shown}: not learned\n"
+    whole = digits(60)
+    mark_data(tmp_path, whole, torch.arange(60), none)
+    assert set(whole.labels.tolist()) == set(range(10))
+    assert capsys.readouterr().err == ""
 
 
 def test_the_counts_reach_the_manifest_and_are_no_part_of_what_a_run_is(tailed: Path, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ from weakspot.training.policy import Policy
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
 DATA = "data.json"
+SHOWN = 5
+"""How many classes without training images are named."""
 POLICY = "policy.json"
 
 
@@ -89,6 +91,9 @@ def mark_data(folder: Path, data: Data, kept: Int[Tensor, " kept"], held: Int[Te
         "positions": positions,
     }
     write(folder / DATA, (dumps(note) + "\n").encode())
+    if absent := [name for name, count in zip(data.classes, counts["trained"], strict=True) if not count]:
+        more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+        Live().line(f"{data.name} has no training image of {', '.join(absent[:SHOWN])}{more}: not learned")
 
 
 def read_counts(folder: Path, classes: int) -> dict[str, Any] | None:
