@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from weakspot.report.figures import CLEAN, INK, LINE, MUTED, ROBUST, SCALE, shortened
 from weakspot.store import write_atomically
@@ -95,17 +95,20 @@ def tidy(axes: Axes) -> None:
 
 
 def logarithmic(axes: Axes) -> None:
-    """A logarithmic x axis with plain numbers."""
+    """A logarithmic x axis with plain numbers, for what is drawn already."""
 
     def between(value: float, _: int) -> str:
         low, high = axes.get_xlim()
-        # All of them where the axis is so short that one power of ten, or none, falls on it.
-        shown = "23456789" if high < 4 * low else "235" if high < 15 * low else ""
-        return f"{value:g}" if f"{value:e}"[0] in shown else ""
+        return f"{value:g}" if high < 15 * low and f"{value:e}"[0] in "235" else ""
 
     axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    if high < 4 * low:  # so short that no power of ten, nor even 2, 3 or 5 times one, need lie on it
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_minor_formatter(FuncFormatter(between))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(FuncFormatter(between))
 
 
 def named(axes: Axes, across: str, up: str) -> None:
