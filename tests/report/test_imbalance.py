@@ -145,6 +145,9 @@ def test_the_page_shows_it_and_runs_no_name(run, summary):
     drawn = page.drawings()["figures"]["imbalance"]
     assert drawn == json.loads(json.dumps(imbalance_figure(summary)))
     assert [len(trace["x"]) for trace in drawn["data"]] == [5, 5]
+    assert drawn["layout"]["xaxis"]["ticktext"] == [
+        "2", "5", "10", "20", "50", "100", "200", "500", "1,000", "2,000", "5,000"
+    ]  # fmt: skip
     assert page.find("a", href="#imbalance")
 
 

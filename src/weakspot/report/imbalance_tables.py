@@ -155,9 +155,18 @@ def imbalance_figure(summary: Summary) -> Figure:
             "hovertemplate": "%{customdata}: %{x:,} samples, %{y:.1f} %<extra>%{fullData.name}</extra>",
         })  # fmt: skip
     made = layout(height=380)
-    made["xaxis"] = axis("training samples of the class", grid=False) | {"type": "log"}
+    ticks = _ticks([count for count in found["counts"] if count])
+    made["xaxis"] = axis("training samples of the class", grid=False) | {
+        "type": "log", "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks],
+    }  # fmt: skip
     made["yaxis"] = axis("accuracy (%)", grid=True) | {"range": [-2, 102]}
     return {"data": traces, "layout": made}
+
+
+def _ticks(counts: list[int]) -> list[int]:
+    """Round numbers around all counts; plotly's own labels say 2 and 5 where 200 and 500 are meant."""
+    steps = [digit * 10**power for power in range(len(str(max(counts))) + 1) for digit in (1, 2, 5)]
+    return [step for step in steps if min(counts) / 2 < step < 2 * max(counts)]
 
 
 def _per_cent(share: float | None) -> float | None:
