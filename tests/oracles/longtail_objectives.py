@@ -1,10 +1,10 @@
 """Slow restatements of the long-tailed objectives, in float64, on the network of `tests.oracles.objectives`."""
 
 from collections.abc import Callable
-from math import log
+from math import exp, log
 
 import torch
-from tests.oracles.objectives import Net, ce, climb, goals, kl, small_start
+from tests.oracles.objectives import Net, ce, climb, goals, kl, small_start, uniform_start
 from torch import Tensor
 
 from weakspot import rng
@@ -58,6 +58,37 @@ def at_bsl(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step
     return losses, z, x_adv
 
 
+def reat(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
+    """The attack is plain PGD; with three classes none is rare (ranks above 2), so TAIL is 0: its own test has more."""
+    eps, n = [float(k.radius[c]) for c in y], [float(v) for v in k.counts]
+    start = (x + uniform_start(x, eps, k.norm, sample, seed, step)).clamp(0, 1)
+    x_adv = climb(x, start, eps, k.norm, o.steps, o.step, entropy(net, y, sample, seed, step, k))
+    z = net.forward(x_adv, train=True)
+    shift = torch.tensor([log(v) for v in n])
+    return [k.robust[c] * ce(z[i] + shift, c) for i, c in enumerate(y)], z, x_adv
+
+
+def tail(o, phi: list[list[float]], y: list[int], n: list[int]) -> float:
+    """REAT's term of a batch, pair by pair in plain Python floats."""
+    by_size = sorted(range(len(n)), key=lambda c: -n[c])
+    rare = {c for rank, c in enumerate(by_size) if rank > 2 * len(n) / 3}
+    logs = []
+    for f in phi:
+        total = log(sum(exp(v) for v in f))
+        logs.append([v - total for v in f])
+    found = []
+    for i, c in enumerate(y):
+        if c not in rare:
+            continue
+        divergences = [sum(exp(a) * (a - b) for a, b in zip(logs[i], other, strict=True)) for other in logs]
+        weights = [(-1 if d == c else 1) * ((sum(n) / n[c]) ** 0.5 + (sum(n) / n[d]) ** 0.5) for d in y]
+        if o.per_pair:
+            found.append(sum(w * v for w, v in zip(weights, divergences, strict=True)) / len(y))
+        else:
+            found.append(sum(divergences) / len(y) / len(phi[0]) * sum(weights) / len(y))
+    return sum(found) / len(found) if found else 0.0
+
+
 def taet(o, net: Net, x: Tensor, y: list[int], sample: Tensor, seed: int, step: int, k) -> tuple:
     if k.progress < o.clean:
         z = net.forward(x, train=True)
@@ -99,4 +130,5 @@ TOTALS: dict[str, Callable] = {"taet": harl}
 ORACLES: dict[str, Callable] = dict.fromkeys(("robal-n", "robal-r", "robal-n-100", "robal-r-100"), robal) | {
     "at-bsl": at_bsl,
     "taet": taet,
+    "reat": reat,
 }

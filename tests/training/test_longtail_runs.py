@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
+from tests.oracles.longtail_objectives import tail
 from tests.training.runs import digits
 from tests.training.test_resume import assert_same_run, epochs_done
 
+from weakspot import rng
 from weakspot.data.longtail import LongTail, long_tail
 from weakspot.errors import InputError
 from weakspot.models import checkpoints, load
 from weakspot.models.spec import read_spec
 from weakspot.training import train
 from weakspot.training.objectives import objective_of
+from weakspot.training.options import LATER
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,3 +171,38 @@ def test_taets_absent_classes(present: bool) -> None:
     assert taet.harl(losses, labels, 3).item() == pytest.approx(expected)  # type: ignore[attr-defined]
     silent = taet.harl(0 * losses, labels, 3)  # type: ignore[attr-defined]
     assert silent.item() == 0
+
+
+@pytest.mark.parametrize("per_pair", [False, True])
+def test_reats_tail_against_a_plain_loop(per_pair: bool) -> None:
+    reat = objective_of(f"reat(per_pair={per_pair})")
+    counts, labels = torch.tensor([4.0, 50, 9, 30, 2, 8, 7]), torch.tensor([0, 1, 4, 4, 6, 3, 0, 5])
+    phi = rng.normal((5,), torch.arange(8), 0, "phi").double().requires_grad_()
+    value = reat.tail(phi, labels, counts.double())  # type: ignore[attr-defined]
+    expected = tail(reat, phi.tolist(), labels.tolist(), [int(n) for n in counts.tolist()])
+    assert value.item() == pytest.approx(expected)
+    assert value.item() != 0
+    (gradient,) = torch.autograd.grad(value, phi)
+    assert (gradient[[1, 5, 7]].norm(dim=1) > 0).all(), "the others are moved"
+    none = reat.tail(phi[[1, 5]], labels[[1, 5]], counts.double())  # type: ignore[attr-defined]
+    assert none.item() == 0
+
+
+def test_reat_reaches_the_features_of_a_zoo_model(tmp_path: Path) -> None:
+    rows = [
+        (tailed_run(tmp_path / name, f"reat(steps=1,weight={weight})") / "model.safetensors").read_bytes()
+        for name, weight in (("with", 1.0), ("without", 0.0))
+    ]
+    assert rows[0] != rows[1]
+
+
+def test_a_run_of_before_long_tails_is_still_the_same(tmp_path: Path) -> None:
+    out = tailed_run(tmp_path / "run")
+    path, trained = out / "config.yaml", (out / "model.safetensors").read_bytes()
+    stored = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({k: v for k, v in stored.items() if k not in LATER}))
+    with pytest.raises(InputError, match="loss: 'cross-entropy' -> 'focal'"):
+        tailed_run(out, loss="focal")
+    tailed_run(out)
+    assert (out / "model.safetensors").read_bytes() == trained
+    assert yaml.safe_load(path.read_text()) == stored

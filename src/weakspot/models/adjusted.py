@@ -51,7 +51,8 @@ def adjusted(model: ZooModel, address: str, counts: Sequence[float]) -> ZooModel
             f"adjustment {adjustment.name} needs training images of each of the {head.out_features} classes, {what}; "
             "leave those classes out of the data, or use --adjust none"
         )
+    known = tuple(counts) or (1.0,) * head.out_features
     found = copy(model)
     found._modules = dict(model._modules)
-    setattr(found, model.head_name, AdjustedHead(head, adjustment, head.weight.new_tensor(tuple(counts))))
+    setattr(found, model.head_name, AdjustedHead(head, adjustment, head.weight.new_tensor(known)))
     return found

@@ -96,7 +96,12 @@ class TrainConfig:
         return yaml.safe_dump(self.plain(), sort_keys=False)
 
 
+LATER = {"loss": "cross-entropy", "sampler": "shuffled", "adjust": "none", "tune": "all"}
+"""What fields mean in runs of before they existed."""
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What changed, as "key: before -> now"."""
+    before = LATER | before
     keys = [*now, *(key for key in before if key not in now)]
     return [f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in keys if before.get(k) != now.get(k)]

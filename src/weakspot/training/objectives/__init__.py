@@ -6,6 +6,7 @@ from weakspot.addresses import ThreatAddress
 from weakspot.errors import InputError
 from weakspot.registry import find
 from weakspot.training.longtail.at_bsl import AtBsl
+from weakspot.training.longtail.reat import Reat
 from weakspot.training.longtail.robal import RobalN, RobalN100, RobalR, RobalR100
 from weakspot.training.longtail.taet import Taet
 from weakspot.training.objective import Objective, options_of
@@ -42,6 +43,7 @@ OBJECTIVES: dict[str, type] = {
         RobalR100,
         AtBsl,
         Taet,
+        Reat,
     )
 }
 STEPPERS: dict[str, type] = {"awp": Awp}
