@@ -104,6 +104,16 @@ def test_a_class_without_errors_has_an_upper_limit_above_zero():
     assert (found.cfns.high[[0, 2]] < 1).all()
 
 
+def test_a_class_without_samples_has_no_share_of_the_negatives():
+    label = np.array([0] * 20 + [2] * 20)
+    prediction = np.where(np.arange(40) % 4 == 0, 1, label)
+    found = attraction_intervals(label, prediction, 3, seed=0)
+    clustered = clustered_attraction_intervals(np.arange(40), label, prediction, 3, seed=0)
+    for each in (found, clustered):
+        assert np.isnan([each.cfns.low[1], each.cfns.high[1]]).all()
+        assert not np.isnan([*each.cfns.low[[0, 2]], *each.cfns.high[[0, 2]], *each.cfps.low, *each.cfps.high]).any()
+
+
 def test_without_errors_nothing_is_known():
     label = np.array([0, 1, 1])
     found = attraction_intervals(label, label, 2, seed=0, draws=10)
@@ -133,7 +143,8 @@ def test_rows_of_one_image_are_not_images(labelled):
     for ours, once, rows in ((found.cfps, single.cfps, naive.cfps), (found.cfns, single.cfns, naive.cfns)):
         np.testing.assert_allclose(ours.low, once.low, atol=0.006)
         np.testing.assert_allclose(ours.high, once.high, atol=0.006)
-        assert (ours.high - ours.low >= rows.high - rows.low).all()
+        wider = ours.high - ours.low >= rows.high - rows.low
+        np.testing.assert_array_equal(wider, ~np.isnan(once.low))  # CFNS of a class without samples has no limits
 
 
 def test_an_image_is_resampled_with_all_its_rows():

@@ -121,6 +121,18 @@ def test_shares_of_corruptions_are_compared_by_resampled_images():
     assert np.isnan([found.difference[8], found.p[8], found.p_holm[8], found.detectable[8]]).all()
 
 
+def test_a_change_of_more_than_all_images_is_not_detectable():
+    """Two seeds a side that differ widely, on a handful of images: no change that is possible would be found."""
+    label = np.repeat([0, 1], [5, 400])
+    random = np.random.default_rng(0)
+    drawn = [(random.random(405) < share).astype(float) for share in (0.1, 0.9, 0.2, 0.8)]
+    sides = [Scores(np.arange(405), label, score) for score in drawn]
+    found = compare(sides[:2], sides[2:], 2, seed=0)
+    assert np.isnan(found.detectable).all()
+    steady = compare([sides[0]] * 2, [sides[2]] * 2, 2, seed=0)
+    assert 0 < steady.detectable[1] < 0.2
+
+
 PROFILES = {
     "equal": np.full(10, 0.5),
     "near tie": np.array([0.28, 0.30, 0.30, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8]),

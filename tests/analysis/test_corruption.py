@@ -8,6 +8,7 @@ from weakspot.analysis.corruption import (
     corruptions,
     image_scores,
     mean_corruption_error,
+    overall_slopes,
     relative_corruption_error,
     severity_slopes,
 )
@@ -67,6 +68,17 @@ def test_slopes_against_polyfit():
     assert np.isnan(slopes[:, 8]).all()
     rows = corrupted(seed=1)
     assert np.isnan(severity_slopes(corruptions(rows.where(rows.severity == 3), K))).all()
+
+
+def test_the_slope_of_all_images_is_of_their_accuracy():
+    """Class sizes are unlike here, so the mean of the classes' slopes is another number."""
+    rows = corrupted(seed=1)
+    table = corruptions(rows, K)
+    for c, name in enumerate(NAMES):
+        line = [rows.of(address(name, severity)).correct.mean() for severity in SEVERITIES]
+        assert overall_slopes(table)[c] == pytest.approx(np.polyfit(SEVERITIES, line, 1)[0])
+        assert abs(overall_slopes(table)[c] - np.nanmean(severity_slopes(table)[c])) > 1e-4
+    assert np.isnan(overall_slopes(corruptions(rows.where(rows.severity == 3), K))).all()
 
 
 def test_errors_against_plain_formulas():

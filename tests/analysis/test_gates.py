@@ -39,6 +39,24 @@ def test_what_is_no_clause_is_refused_in_one_line(clause):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "clause, says",
+    [
+        ("robust => 0.1", "got the operator '=>' in 'robust => 0.1'; did you mean '>='?"),
+        ("robust =< -0.1", "got the operator '=<' in 'robust =< -0.1'; did you mean '<='?"),
+        ("low(robust) == 0", "got the operator '=='"),
+        ("robust <> 0.1", "got the operator '<>'"),
+        ("robust >= -2", "a share from -1 to 1, got -2 in 'robust >= -2'; 2 points are written 0.02"),
+        ("worst_class_robust > 1.01", "2 points are written 0.02"),
+    ],
+)
+def test_what_is_wrong_with_a_clause_is_named(clause, says):
+    with pytest.raises(InputError) as error:
+        parse(clause)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     try:
@@ -84,6 +102,11 @@ def test_an_unknown_metric_names_the_nearest():
         judge(parse("worst_clas_robust >= 0"), MEASURES)
     with pytest.raises(InputError, match=r"did you mean 'class\(cat\).robust'"):
         judge(parse("class(cats).robust >= 0"), MEASURES)
+    ten = {f"class(c{number}).{scope}": measure(0.1) for number in range(10) for scope in ("robust", "clean")}
+    with pytest.raises(InputError) as error:
+        judge(parse("class(Nix).robust >= 0"), MEASURES | ten)
+    assert all(f"class(c{number}).robust" in str(error.value) for number in range(10))
+    assert ".clean" not in str(error.value)
     many = MEASURES | {f"class(c{number}).robust": measure(0.1) for number in range(1000)}
     with pytest.raises(InputError) as error:
         judge(parse("class(c77x).robust >= 0"), many)
@@ -171,6 +194,18 @@ def test_each_difference_is_named():
     assert "pgd@linf:0.1" in differences(one, manifest(threats=changed))[0]
     with pytest.raises(InputError, match="runs/x and runs/z cannot be compared, they differ in data digest"):
         refuse_different([one, one, manifest(data=one["data"] | {"digest": "q"})], ["runs/x", "runs/y", "runs/z"])
+
+
+def test_of_many_threats_that_differ_three_are_named():
+    one = manifest()
+    fogs = [one["threats"][2] | {"address": f"fog@{severity}"} for severity in range(1, 6)]
+    found = differences(one, manifest(threats=[*one["threats"][:2], *fogs]))
+    assert found == [f"threat fog@{severity} is in the last run only" for severity in (2, 3, 4)] + ["1 more threat"]
+    other = [threat | {"address": threat["address"].replace("fog", "snow")} for threat in fogs]
+    found = differences(manifest(threats=fogs), manifest(threats=other))
+    assert (len(found), found[3]) == (4, "7 more threats")
+    turned = differences(manifest(threats=fogs), manifest(threats=[*fogs[:3], fogs[4], fogs[3]]))
+    assert turned == ["order of the threats: number 4 is fog@4 and fog@5"]
 
 
 def test_what_is_only_remarked():

@@ -16,7 +16,7 @@ from weakspot.analysis.relate import (
 )
 
 
-@pytest.mark.parametrize("classes", [3, 10, 101])
+@pytest.mark.parametrize("classes", [5, 10, 101])
 def test_spearman_against_scipy(classes):
     random = np.random.default_rng(classes)
     x, y = random.random((2, 7, classes))
@@ -34,8 +34,8 @@ def test_undefined_correlations():
     assert np.isnan(rank_correlation(flat, some).value)
     assert np.isnan(spearman(np.full(6, np.nan), some))
     assert np.isnan(spearman(some[:1], some[:1]))
-    few = rank_correlation(np.array([1.0, 2, 3, np.nan]), np.array([1.0, 3, 2, 4]))
-    assert (few.value, few.low, few.high, few.count) == (0.5, -1, 1, 3)
+    few = rank_correlation(np.array([1.0, 2, 3, 4, np.nan]), np.array([1.0, 3, 2, 4, 5]))
+    assert (few.value, few.low, few.high, few.count) == (pytest.approx(0.8), -1, 1, 4)
     whole = rank_correlation(some, some)
     assert (whole.value, whole.low, whole.high) == (1, -1, 1)
     one_draw_lost = np.stack([some, np.full(6, np.nan), some[::-1]])
@@ -113,6 +113,29 @@ def test_a_regression_that_is_not_determined():
         assert np.isnan([found.r2, found.r2_left_out]).all()
         assert found.classes == 5
     assert regress(np.full(5, np.nan), {"a": x}).classes == 0
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_below_four_classes_there_is_no_rank_correlation(classes):
+    """Two classes give -1 or 1, whatever is ranked."""
+    x, y = np.arange(classes, dtype=float), -np.arange(classes, dtype=float)
+    draws = np.tile(x, (50, 1))
+    for found in (rank_correlation(x, y), image_correlation(x, y, draws, -draws)):
+        assert np.isnan([found.value, found.low, found.high]).all()
+        assert found.count == classes
+    assert np.isnan(rank_correlation(np.append(x, np.full(5, np.nan)), np.append(y, np.arange(5.0))).value)
+
+
+def test_the_weakest_classes_are_undefined_where_the_next_one_is_equal():
+    tied, other = np.array([0.0, 0, 0, 0, 0.7]), np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    for k in (1, 2, 3):
+        assert shared_worst(tied, other, k) is None
+        assert shared_worst(other, tied, k) is None
+    assert shared_worst(tied, other, 4) == 4
+    assert shared_worst(tied, other, 5) == 5
+    inside = np.array([0.1, 0.1, 0.2, 0.3, 0.3])  # equal ones that are both in, or both out, do no harm
+    assert shared_worst(inside, other, 2) == 2
+    assert shared_worst(inside, other, 3) == 3
 
 
 def test_shared_worst_classes():

@@ -10,6 +10,7 @@ import synthetic_runs as runs
 from scipy.stats import binomtest
 
 from weakspot.outcomes import Outcomes
+from weakspot.report.findings import findings
 from weakspot.report.schema import SCHEMA_FILE, json_schema
 from weakspot.report.summary import summarise
 
@@ -170,6 +171,30 @@ def test_a_class_without_samples_has_no_rates():
     undefined = ("accuracy", "low", "high", "natural_error", "boundary_error")
     assert [empty[key] for key in undefined] == [None] * 5
     assert (empty["samples"], empty["cfps"]) == (0, 0.0)
+    assert [empty[key] for key in ("cfns", "cfns_low", "cfns_high")] == [None] * 3
+
+
+def test_with_two_classes_nothing_is_ranked():
+    plan, table = small([0, 0, 1, 1] * 9, [0, 0, 1, 0] * 9, [1, 0, 1, 0] * 9)
+    summary = summarise(plan, table)
+    check(summary)
+    coupled = summary["relations"]["coupling"]["robust"]
+    ranks = [coupled[key] for key in ("over_classes", "over_images", "uncoupled")]
+    assert [each["value"] for each in ranks] == [None] * 3
+    assert [coupled["split_half"][key] for key in ("cfps", "accuracy", "crossed")] == [None] * 3
+    assert summary["relations"]["agreement"][0]["correlation"]["value"] is None
+    assert not [line for line in findings(summary) if "rank correlation" in line]
+
+
+def test_the_weakest_classes_are_undefined_among_equals():
+    label = np.repeat(np.arange(5), 4)
+    plan, table = small(label, np.where(np.arange(20) == 3, 4, label), (label + 1) % 5, classes=tuple("abcde"))
+    summary = summarise(plan, table)
+    check(summary)
+    (found,) = summary["relations"]["agreement"]
+    assert (found["k"], found["shared"]) == (3, None)
+    (line,) = [line for line in findings(summary) if line.startswith("Weak classes")]
+    assert "- of the 3 weakest are the same ones (undefined: the next weakest is equal)" in line
 
 
 def test_without_errors_shares_of_errors_are_undefined():

@@ -51,6 +51,9 @@ def test_accuracy_under_corruptions_against_plain_loops(whole, corrupted_rows):
         for entry in found["by_severity"]:
             across = [cells[name, entry["severity"]] for name in runs.CORRUPTIONS]
             assert entry["classes"][c]["accuracy"] == pytest.approx(mean(across))
+    for entry in found["by_corruption"]:
+        pooled = [corrupted_rows.of(f"{entry['name']}@{s}").correct.mean() for s in range(1, 6)]
+        assert entry["slope"] == pytest.approx(np.polyfit(range(1, 6), pooled, 1)[0])
     overall = corrupted_rows.correct.mean()
     assert found["accuracy"] == pytest.approx(overall)
     assert found["mean_corruption_error"] == pytest.approx(1 - overall)

@@ -23,7 +23,7 @@ class Attraction:
     cfps: PerClass
     """Class False Positive Score: false positives / errors; sums to 1, NaN without errors."""
     cfns: PerClass
-    """Class False Negative Score: false negatives / errors; sums to 1, NaN without errors."""
+    """Class False Negative Score: false negatives / errors; sums to 1, NaN without errors and without samples."""
     false_positive_rate: PerClass
     """False positives / samples of the other classes; NaN where there are none."""
     false_negative_rate: PerClass
@@ -42,7 +42,7 @@ def attraction(label: Labels, prediction: Labels, classes: int) -> Attraction:
         false_positives=positives,
         false_negatives=negatives,
         cfps=ratio(positives, errors),
-        cfns=ratio(negatives, errors),
+        cfns=np.where(samples > 0, ratio(negatives, errors), np.nan),
         false_positive_rate=ratio(positives, len(label) - samples),
         false_negative_rate=ratio(negatives, samples),
     )

@@ -74,7 +74,7 @@ def resampled_errors(
 
 @dataclass(frozen=True)
 class AttractionIntervals:
-    """Intervals of `Attraction`'s shares; NaN where the share is undefined."""
+    """Intervals of `Attraction`'s shares; NaN where the share is undefined, as CFNS of a class without samples."""
 
     cfps: Interval
     cfns: Interval
@@ -93,7 +93,7 @@ def attraction_intervals(
     observed = (np.bincount(prediction[wrong], minlength=classes), np.bincount(label[wrong], minlength=classes))
     errors = int(wrong.sum())
     cfps, cfns = (_share_interval(counts, each, errors, level) for counts, each in zip(observed, drawn, strict=True))
-    return AttractionIntervals(cfps=cfps, cfns=cfns)
+    return AttractionIntervals(cfps=cfps, cfns=_of_present(cfns, label, classes))
 
 
 def clustered_attraction_intervals(
@@ -119,7 +119,14 @@ def clustered_attraction_intervals(
     observed = (np.bincount(prediction[wrong], minlength=classes), np.bincount(label[wrong], minlength=classes))
     erring = len(np.unique(image[wrong]))
     cfps = _share_interval(observed[0], drawn.sum(axis=1), erring, level)
-    return AttractionIntervals(cfps=cfps, cfns=_share_interval(observed[1], drawn.sum(axis=2), erring, level))
+    cfns = _share_interval(observed[1], drawn.sum(axis=2), erring, level)
+    return AttractionIntervals(cfps=cfps, cfns=_of_present(cfns, label, classes))
+
+
+def _of_present(interval: Interval, label: Labels, classes: int) -> Interval:
+    """NaN for the classes without samples."""
+    present = np.bincount(label, minlength=classes) > 0
+    return Interval(low=np.where(present, interval.low, np.nan), high=np.where(present, interval.high, np.nan))
 
 
 def _share_interval(

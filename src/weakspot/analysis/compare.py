@@ -44,7 +44,7 @@ class Comparison:
     p_holm: PerClass
     """Adjusted for the number of classes."""
     detectable: PerClass
-    """The true difference that such a comparison finds with 80 % power."""
+    """The true difference that such a comparison finds with 80 % power; NaN where even the largest is missed."""
     overall: Measure
     balanced: Measure
     worst: Measure
@@ -150,7 +150,8 @@ def _by_class(
     difference = means[:, before:].mean(axis=1) - means[:, :before].mean(axis=1)
     interval, bounds = around(difference, deviation, freedom, level)
     p = 2 * stdtr(np.minimum(freedom, 1e9), -np.abs(difference / deviation))
-    return interval, bounds, p, (ndtri(0.5 + level / 2) + ndtri(POWER)) * deviation
+    needed = (ndtri(0.5 + level / 2) + ndtri(POWER)) * deviation
+    return interval, bounds, p, np.where(needed <= 1, needed, np.nan)
 
 
 def _overall_of_counts(pair: Paired, level: float) -> Measure:

@@ -75,10 +75,21 @@ def severity_slopes(table: Corruptions) -> Float[np.ndarray, "corruptions classe
 
     NaN with fewer than two severities.
     """
-    known = ~np.isnan(table.accuracy)
-    severity = np.where(known, np.array(table.severities, float)[:, None], np.nan)
+    return _slopes(table.accuracy, table.severities)
+
+
+def overall_slopes(table: Corruptions) -> Float[np.ndarray, " corruptions"]:
+    """The same of the accuracy over the samples of all classes; where class sizes differ no mean of class slopes."""
+    return _slopes(table.overall[:, :, None], table.severities)[:, 0]
+
+
+def _slopes(
+    accuracy: Float[np.ndarray, "corruptions severities classes"], severities: tuple[int, ...]
+) -> Float[np.ndarray, "corruptions classes"]:
+    known = ~np.isnan(accuracy)
+    severity = np.where(known, np.array(severities, float)[:, None], np.nan)
     centred = severity - mean(severity, 1)[:, None]
-    return ratio(np.nansum(centred * table.accuracy, axis=1), np.nansum(centred**2, axis=1))
+    return ratio(np.nansum(centred * accuracy, axis=1), np.nansum(centred**2, axis=1))
 
 
 def mean_corruption_error(

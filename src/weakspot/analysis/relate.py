@@ -17,6 +17,8 @@ from weakspot.analysis.arrays import PerClass, ratio
 from weakspot.analysis.bootstrap import percentiles
 
 NAN = float("nan")
+FEWEST = 4
+"""Of fewer classes no rank correlation is given: two give -1 or 1, three one of four values, whatever is ranked."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Correlation:
 def spearman(x: Float[np.ndarray, "... classes"], y: Float[np.ndarray, "... classes"]) -> Float[np.ndarray, "..."]:
     """Spearman's rank correlation along the last axis, ties at their mean rank; NaN where one side is constant.
 
-    Classes that are NaN on one side in all leading entries are left out; an entry with any other NaN is NaN.
+    NaN also with fewer than four classes. Classes that are NaN on one side in all leading entries are left out; an
+    entry with any other NaN is NaN.
     """
     x, y = np.broadcast_arrays(x, y)
     known = ~(np.isnan(x) | np.isnan(y)).all(axis=tuple(range(x.ndim - 1)))
-    if known.sum() < 2:
+    if known.sum() < FEWEST:
         return np.full(x.shape[:-1], np.nan)
     a, b = rankdata(x[..., known], axis=-1), rankdata(y[..., known], axis=-1)
     a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
@@ -96,14 +99,18 @@ def over_models(correlations: Sequence[Correlation], level: float = 0.95) -> Cor
     return Correlation(float(np.tanh(centre)), low, high, len(z), "models")
 
 
-def shared_worst(x: PerClass, y: PerClass, k: int) -> int:
+def shared_worst(x: PerClass, y: PerClass, k: int) -> int | None:
     """How many of the k lowest classes of `x` are among the k lowest of `y`; by chance k^2/K on average.
 
-    Ties go to the class named first; classes that are NaN on either side are left out.
+    None where the k-th and the next lowest of a side are equal: then which classes are the k lowest is undefined.
+    Classes that are NaN on either side are left out.
     """
-    known = np.flatnonzero(~(np.isnan(x) | np.isnan(y)))
-    one, two = (np.argsort(each[known], kind="stable")[:k] for each in (x, y))
-    return len(np.intersect1d(one, two))
+    known = ~(np.isnan(x) | np.isnan(y))
+    sides = (x[known], y[known])
+    orders = [np.argsort(side) for side in sides]
+    if any(k < len(side) and side[order[k - 1]] == side[order[k]] for side, order in zip(sides, orders, strict=True)):
+        return None
+    return len(np.intersect1d(orders[0][:k], orders[1][:k]))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from typing import Any
 
 from weakspot.errors import InputError
 
+NAMED = 3
+"""At most so many threats that differ are named, the others counted."""
+
 _DATA = (("split", "split"), ("samples", "number of samples"), ("classes", "class names"), ("digest", "data digest"))
 _REMARKED = (("weakspot", "version of weakspot"), ("seed", "seed of the attacks"))
 
@@ -19,17 +22,19 @@ def differences(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
         if one != two:
             found.append(f"{says}: {_short(one)} and {_short(two)}")
     one, two = (_threats(manifest) for manifest in (first, last))
-    found += [f"threat {address} is in the first run only" for address in one if address not in two]
-    found += [f"threat {address} is in the last run only" for address in two if address not in one]
-    found += [
+    threats = [f"threat {address} is in the first run only" for address in one if address not in two]
+    threats += [f"threat {address} is in the last run only" for address in two if address not in one]
+    threats += [
         f"threat {address}: {one[address]} and {two[address]}"
         for address in one
         if address in two and one[address] != two[address]
     ]
-    if not found and list(one) != list(two):
+    if not found and not threats and list(one) != list(two):
         # Ties between threats go to the first, and `robust` belongs to the first radius.
-        found.append(f"order of the threats: {', '.join(one)} and {', '.join(two)}")
-    return found
+        at, first_one, first_two = next((at, a, b) for at, (a, b) in enumerate(zip(one, two, strict=True), 1) if a != b)
+        found.append(f"order of the threats: number {at} is {first_one} and {first_two}")
+    more = len(threats) - NAMED
+    return found + threats[:NAMED] + ([f"{more} more threat{'s' if more > 1 else ''}"] if more > 0 else [])
 
 
 def remarks(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:

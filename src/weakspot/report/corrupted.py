@@ -11,6 +11,7 @@ from weakspot.analysis.corruption import (
     corruptions,
     image_scores,
     mean_corruption_error,
+    overall_slopes,
     relative_corruption_error,
     severity_slopes,
 )
@@ -101,6 +102,7 @@ def _by_corruption(
     threats: Mapping[str, Outcomes], rows: Outcomes, table: Corruptions, slopes: np.ndarray, seed: int
 ) -> list[ByCorruption]:
     made: list[ByCorruption] = []
+    pooled = overall_slopes(table)
     for at, name in enumerate(table.names):
         mine = [address for address in threats if _name(address) == name]
         overall, each, *_ = _measured(rows.where(np.isin(rows.threat, mine)), table.samples.shape[2], seed)
@@ -111,7 +113,7 @@ def _by_corruption(
                 "accuracy": number(overall.value),
                 "low": number(overall.low),
                 "high": number(overall.high),
-                "slope": number(mean(slopes[at], 0)),
+                "slope": number(pooled[at]),
                 "classes": [
                     {
                         "accuracy": number(one.value),

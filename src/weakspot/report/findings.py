@@ -4,7 +4,7 @@ from weakspot.report.imbalance_tables import imbalance_sentences
 from weakspot.report.latent_tables import latent_sentences
 from weakspot.report.schema import Pairs, Summary
 from weakspot.report.schema_pairs import Agreement, Correlation, Coupling
-from weakspot.report.words import chances, headline, percent, printable, rank
+from weakspot.report.words import NONE, chances, headline, percent, printable, rank
 
 EXPLAINING = 10
 """After how many pairs it is said what they explain."""
@@ -16,7 +16,7 @@ def findings(summary: Summary) -> list[str]:
     name, _ = headline(summary)
     if (coupled := summary["relations"]["coupling"].get(name)) is not None:
         found += coupling(name, coupled)
-    found += [agreement(each) for each in summary["relations"]["agreement"] if each["k"]]
+    found += agreements(summary)
     if summary["pairs"] is not None:
         found += aimed(summary["pairs"])
     return found + imbalance_sentences(summary) + latent_sentences(summary)
@@ -48,11 +48,18 @@ def coupling(name: str, found: Coupling) -> list[str]:
     ]
 
 
+def agreements(summary: Summary) -> list[str]:
+    """A sentence for each pair of conditions; none where there are no more classes than the weakest ones."""
+    return [agreement(each) for each in summary["relations"]["agreement"] if each["by_chance"] < each["k"]]
+
+
 def agreement(found: Agreement) -> str:
     """Whether the weak classes are the same ones."""
+    shared = f"{found['shared']} of the {found['k']} weakest are the same ones ({found['by_chance']:.1f} by chance)"
+    if found["shared"] is None:
+        shared = f"{NONE} of the {found['k']} weakest are the same ones (undefined: the next weakest is equal)"
     return (
-        f"Weak classes, {found['first']} and {found['last']}: {found['shared']} of the {found['k']} weakest are the "
-        f"same ones ({found['by_chance']:.1f} by chance); rank correlation of accuracies "
+        f"Weak classes, {found['first']} and {found['last']}: {shared}; rank correlation of accuracies "
         f"{correlated(found['correlation'])}."
     )
 

@@ -37,7 +37,7 @@ class ClassEntry(TypedDict):
     """Lower end of the 95 % bootstrap interval of `cfps`, of images resampled within classes."""
     cfps_high: Share | None
     cfns: Share | None
-    """Class False Negative Score: errors on this class / all errors."""
+    """Class False Negative Score: errors on this class / all errors; null for a class without samples."""
     cfns_low: Share | None
     cfns_high: Share | None
 

@@ -28,7 +28,7 @@ class ByCorruption(TypedDict):
     low: Share | None
     high: Share | None
     slope: float | None
-    """The mean of the classes' slopes."""
+    """Of the accuracy over all images; null with fewer than two severities."""
     classes: list[CorruptedClass]
 
 

@@ -63,8 +63,8 @@ class Agreement(TypedDict):
     """Of the classes' accuracies."""
     k: Count
     """How many of the weakest classes are compared."""
-    shared: Count
-    """How many are among the k weakest under both."""
+    shared: Count | None
+    """How many are among the k weakest under both; null where the k-th and the next weakest of a side are equal."""
     by_chance: Annotated[float, Field(ge=0)]
     """How many would be on average if the two had nothing in common."""
 
