@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 import planted
+from weakspot.landscape import parameters
 from weakspot.landscape.parameters import filter_normalised, parameter_surface
 from weakspot.landscape.surfaces import grid
 from weakspot.maths.losses import cross_entropy, margin
@@ -38,3 +39,16 @@ def test_a_linear_model_in_closed_form():
             torch.testing.assert_close(found.cross_entropy[0, at, place], cross_entropy(logits, labels).mean())
             torch.testing.assert_close(found.decision[0, at, place], margin(logits, labels).mean())
     assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
+
+
+def test_large_images_pass_through_a_few_at_a_time(monkeypatch):
+    model, data = planted.HONEST["small-cnn"](), planted.digits()
+    images, labels = data.batch(range(8)), data.labels[:8]
+    whole = parameter_surface(model, images, labels, (grid(3, 0.5), grid(3, 0.5)), seed=0)
+    sizes = []
+    model.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    monkeypatch.setattr(parameters, "NUMBERS", 3 * images[0].numel())
+    parts = parameter_surface(model, images, labels, (grid(3, 0.5), grid(3, 0.5)), seed=0)
+    assert sizes == [3, 3, 2] * 9
+    torch.testing.assert_close(parts.cross_entropy, whole.cross_entropy)
+    torch.testing.assert_close(parts.decision, whole.decision)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from weakspot.contracts import Images, Labels
-from weakspot.landscape.surfaces import First, Second, Surface
+from weakspot.landscape.surfaces import ELSEWHERE, NUMBERS, First, Second, Surface
 from weakspot.maths.losses import cross_entropy, margin
 from weakspot.rng import normal
 
@@ -36,18 +36,21 @@ def parameter_surface(
 ) -> Surface:
     """Mean cross-entropy and mean margin of these images at theta + i a + j b, as one grid.
 
-    A step of 1 along a direction changes each filter by its own length. The model is left as it was.
+    A step of 1 along a direction changes each filter by its own length. The model is left as it was. Large images pass
+    through it a few at a time.
     """
     first, second = (filter_normalised(model, seed, f"parameter surface/{which}") for which in ("first", "second"))
     rows, columns = offsets
     entropy, decision = torch.empty(2, 1, len(rows), len(columns))
+    numbers = NUMBERS if images.device.type == "cpu" else ELSEWHERE
+    parts = images.split(max(1, numbers // images[0].numel()))
     for at, i in enumerate(rows.tolist()):
         for place, j in enumerate(columns.tolist()):
             moved = {
                 name: weight.detach() + i * first[name] + j * second[name] for name, weight in model.named_parameters()
             }
             with torch.no_grad():
-                logits = functional_call(model, moved, (images,))
+                logits = torch.cat([functional_call(model, moved, (part,)) for part in parts])
             entropy[0, at, place] = cross_entropy(logits, labels).mean()
             decision[0, at, place] = margin(logits, labels).mean()
     return Surface(rows, columns, entropy, decision)
