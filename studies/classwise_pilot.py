@@ -97,10 +97,11 @@ def claims(summary, setting):
     if setting.weak:
         shared = len(weakest(robust, len(setting.weak)) & setting.weak)
         chance = len(setting.weak) ** 2 / len(robust["classes"])
-        tied = sum(entry["accuracy"] == 0 for entry in robust["classes"]) > len(setting.weak)
+        order = sorted(entry["accuracy"] for entry in robust["classes"])
+        tied = order[len(setting.weak) - 1] == order[len(setting.weak)]
         yield (
             f"The lowest robust accuracies are those of {', '.join(sorted(setting.weak))}",
-            "more classes are at 0" if tied else
+            ("more classes are at 0" if order[len(setting.weak)] == 0 else "the next one is equal") if tied else
             f"{shared} of the {len(setting.weak)} weakest ({chance:.1f} by chance)",
             "undefined" if tied else
             "holds" if shared == len(setting.weak) else "in part" if shared > chance else "does not hold",
@@ -118,10 +119,12 @@ def claims(summary, setting):
             )
     for one in relations["agreement"]:
         if {one["first"], one["last"]} == {"robust", "corrupted"}:
+            shared = f"{one['shared']} of the {one['k']} weakest shared ({one['by_chance']:.1f} by chance)"
+            if one["shared"] is None:
+                shared = f"- of the {one['k']} weakest shared (undefined: the next one is equal)"
             yield (
                 "The same classes are weak under attack and corruption",
-                f"rank correlation {interval(one['correlation'], percent=False)}, {one['shared']} of the {one['k']} "
-                f"weakest shared ({one['by_chance']:.1f} by chance)",
+                f"rank correlation {interval(one['correlation'], percent=False)}, {shared}",
                 decided(one["correlation"], 1),
             )
     first, last = ([entry["cfps"] for entry in cell["classes"]] for cell in (robust, corrupted))
