@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from statistics import mean
 
@@ -13,7 +14,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from rich.console import Console
-from scipy.stats import binomtest
+from scipy.stats import binomtest, spearmanr
+from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
@@ -121,6 +123,95 @@ def test_the_figures_of_all_classes(found):
     assert whole["rho"] == pytest.approx(gains)
     for change in (whole["overall"], whole["balanced"], worst):
         assert change["low"] <= change["difference"] <= change["high"]
+
+
+def lonely(tmp_path, name, right, number):
+    """A clean run of four classes of 48 images, of which the first has `right` correct ones."""
+    plan = plan_of(number, tuple("abcd"), 192)
+    plan["threats"] = plan["threats"][:1]
+    plan["units"] = [unit for unit in plan["units"] if unit["threat"] == "clean"]
+    table = runs.rows(plan, seed=0, clean_error=0.0).of("clean")
+    count = np.bincount(table.label, minlength=4)
+    rank = np.array([(table.label[:at] == label).sum() for at, label in enumerate(table.label)])
+    correct = np.where(table.label == 0, rank < right, rank < 0.8 * count[table.label])
+    prediction = np.where(correct, table.label, (table.label + 1) % 4)
+    rows = Outcomes.build(**table.columns() | {"prediction": prediction, "correct": correct})
+    return runs.write(tmp_path / name, plan, rows)
+
+
+@pytest.mark.parametrize("right, uncertain", [(0, False), (1, True), (4, True), (25, False)])
+def test_rho_of_a_worst_class_that_is_hardly_known_is_remarked(tmp_path, right, uncertain):
+    before, after = lonely(tmp_path, "before", right, 0), lonely(tmp_path, "after", 30, 1)
+    found = weakspot.compare(before, after)
+    check(found.summary)
+    clean = found.summary["comparisons"][0]["conditions"]["clean"]
+    assert (clean["rho"] is None) is (right == 0)  # a division by 0 is a dash, and needs no remark
+    assert clean["rho_uncertain"] is uncertain
+    said = "whose interval is wider than itself"
+    assert (said in shown(found.summary, 200)) is uncertain
+    assert (said in comparison_page(found.summary)) is uncertain
+    back = weakspot.compare(after, before).summary["comparisons"][0]["conditions"]["clean"]
+    assert back["rho_uncertain"] is False
+
+
+def by_hand(number, condition):
+    """Spearman's correlation over classes of CFPS with accuracy of one run, by plain loops and scipy."""
+    table = rows_of(number, plan_of(number))
+    wrong, drawn, last = Counter(), Counter(), {}
+    for each in zip(
+        table.sample, table.label, table.threat, table.prediction, table.correct, table.margin, strict=True
+    ):
+        sample, label, threat, prediction, correct, margin = each
+        if threat != "clean" and (condition == "clean" or "@linf" not in threat):
+            continue
+        # Wrong before right, and wrong when clean stays so; else the lowest margin, the first of equals.
+        key = (bool(correct), threat != "clean" and not correct, float(margin))
+        if int(sample) not in last or key < last[int(sample)][0]:
+            last[int(sample)] = (key, int(label), int(prediction))
+    for _, label, prediction in last.values():
+        wrong[label] += label != prediction
+        drawn[prediction] += label != prediction
+    size = Counter(label for _, label, _ in last.values())
+    accuracy = [1 - wrong[c] / size[c] for c in range(10)]
+    return spearmanr([drawn[c] for c in range(10)], accuracy).statistic
+
+
+def test_three_models_together(folder):
+    paths = [folder / f"run{number}" for number in range(4)]
+    found = weakspot.compare(*paths)
+    check(found.summary)
+    assert list(found.summary["over_models"]) == ["robust", "clean"]
+    text, page = shown(found.summary, 160), Page(comparison_page(found.summary))
+    table = next(rows for rows in map(page.table, page.find("table")) if rows[0][0] == "model")
+    assert table[0] == ["model", "robust", "clean"]
+    for column, (condition, each) in enumerate(found.summary["over_models"].items(), 1):
+        values = [by_hand(number, condition) for number in range(4)]
+        assert each["models"] == [f"run{number}" for number in range(4)]
+        assert each["values"] == pytest.approx(values)
+        z = np.arctanh(values)
+        low, high = student.interval(0.95, 3, z.mean(), z.std(ddof=1) / 2)
+        together = each["together"]
+        assert (together["value"], together["low"], together["high"]) == pytest.approx(
+            (np.tanh(z.mean()), np.tanh(low), np.tanh(high))
+        )
+        assert (together["count"], together["resampled"]) == (4, "models")
+        said = f"{np.tanh(z.mean()):+.2f} [{np.tanh(low):+.2f}, {np.tanh(high):+.2f}]"
+        assert said in text
+        assert [row[column] for row in table[1:]] == [*(f"{value:+.2f}" for value in values), said]
+    assert "mean of 4 models" in text
+    assert "takes the models as the sample, not classes or images: 4 of 4 models" in " ".join(text.split())
+    seeds = weakspot.compare([paths[0], paths[1]], paths[2]).summary["over_models"]
+    assert seeds["robust"]["models"] == ["run0", "run1", "run2"]
+
+
+def test_two_models_say_nothing_together(folder):
+    """Nor does one model that was audited three times."""
+    for paths in (("run0", "run1"), ("run0", "run0", "run0", "run1")):
+        found = weakspot.compare(*(folder / name for name in paths))
+        check(found.summary)
+        assert found.summary["over_models"] == {}
+        assert "mean of" not in shown(found.summary, 160).replace("mean of classes", "")
+    assert weakspot.compare(folder / "run0", gates=["robust >= 0"]).summary["over_models"] == {}
 
 
 def test_corrupted_means_over_corruptions(found):

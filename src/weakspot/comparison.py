@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from weakspot.analysis.attraction_relation import cfps_with_accuracy
 from weakspot.analysis.cka import align
 from weakspot.analysis.gates import parse
 from weakspot.analysis.measures import run_measures
+from weakspot.analysis.relate import Correlation
 from weakspot.analysis.same_runs import refuse_different, remarks
-from weakspot.analysis.scores import Scores, scores
+from weakspot.analysis.scores import Scores, attacked, scores
 from weakspot.errors import InputError
 from weakspot.report.comparison_html import write_comparison
 from weakspot.report.comparison_schema import (
@@ -19,10 +21,12 @@ from weakspot.report.comparison_schema import (
     ComparedRun,
     ComparisonSummary,
     GateResult,
+    OverModels,
     Side,
 )
 from weakspot.report.conditions import compare_sides, condition, differences, judged
 from weakspot.report.numbers import draws_for, number
+from weakspot.report.over_models import related
 from weakspot.run import Run
 from weakspot.run import open_run as open_folder
 
@@ -61,8 +65,18 @@ class Method:
 
     @cached_property
     def scores(self) -> list[dict[str, Scores]]:
-        """The scores of each run; its rows are read once."""
-        return [scores(run.manifest["threats"], run.rows) for run in self.runs]
+        """The scores of each run."""
+        return [found for found, _ in self._read]
+
+    @cached_property
+    def attraction(self) -> list[dict[str, Correlation]]:
+        """How CFPS goes with class accuracy in each run."""
+        return [found for _, found in self._read]
+
+    @cached_property
+    def _read(self) -> list[tuple[dict[str, Scores], dict[str, Correlation]]]:
+        """Both; the rows of a run are read once, and not kept."""
+        return [_read(run) for run in self.runs]
 
     def described(self) -> Side:
         """The side as plain values."""
@@ -133,10 +147,32 @@ def compare(
             "level": LEVEL,
             "sides": [method.described() for method in methods],
             "comparisons": compared,
+            "over_models": _over_models(methods) if others else {},
             "gates": results,
             "passed": all(result["passed"] for result in results) if results else None,
         }
     )
+
+
+def _read(run: Run) -> tuple[dict[str, Scores], dict[str, Correlation]]:
+    threats, rows = run.manifest["threats"], run.rows
+    classes = len(run.manifest["data"]["classes"])
+    return scores(threats, rows), cfps_with_accuracy(attacked(threats, rows), classes)
+
+
+def _over_models(methods: Sequence[Method]) -> dict[str, OverModels]:
+    """The relation of CFPS with accuracy over the different models of all sides."""
+    runs = [run for method in methods for run in method.runs]
+    found = [each for method in methods for each in method.attraction]
+    models = {str(run.manifest["model"]["digest"]): at for at, run in reversed(list(enumerate(runs)))}
+    kept = sorted(models.values())
+    return related([_named(runs[at], runs) for at in kept], [found[at] for at in kept])
+
+
+def _named(run: Run, runs: Sequence[Run]) -> str:
+    """The name of the run's folder, or its path where names repeat."""
+    names = [each.folder.resolve().name for each in runs]
+    return run.folder.resolve().name if len(set(names)) == len(names) else str(run.folder)
 
 
 def _alignment(first: Run, last: Run) -> AlignedFeatures | None:
@@ -162,12 +198,8 @@ def _of(scope: str, method: Method) -> list[Scores]:
 def _methods(given: Sequence[RunLike | Sequence[RunLike]]) -> list[Method]:
     """The sides, labelled by their folders' names, or by their paths where names repeat."""
     sides = [[_opened(run) for run in _listed(side)] for side in given]
-    names = [run.folder.resolve().name for side in sides for run in side]
-    short = len(set(names)) == len(names)
-    return [
-        Method(", ".join(run.folder.resolve().name if short else str(run.folder) for run in side), tuple(side))
-        for side in sides
-    ]
+    runs = [run for side in sides for run in side]
+    return [Method(", ".join(_named(run, runs) for run in side), tuple(side)) for side in sides]
 
 
 def _listed(side: RunLike | Sequence[RunLike]) -> Sequence[RunLike]:

@@ -34,20 +34,26 @@ def scores(threats: Sequence[Mapping[str, Any]], rows: Outcomes) -> dict[str, Sc
         rows: All rows of a finished run.
 
     """
+    found = {name: _sorted(each) for name, each in attacked(threats, rows).items()}
+    corrupting = {threat["address"] for threat in threats if threat["kind"] == "corruption"}
+    corrupted = rows.where(np.fromiter((threat in corrupting for threat in rows.threat), bool, len(rows)))
+    if len(corrupted):
+        found[CORRUPTED] = Scores(*image_scores(corrupted))
+    return found
+
+
+def attacked(threats: Sequence[Mapping[str, Any]], rows: Outcomes) -> dict[str, Outcomes]:
+    """The rows, one per sample, under "clean" and "robust", where the run has them; arguments as of `scores`."""
     found = {}
     clean = rows.of(CLEAN)
     if len(clean):
-        found[CLEAN] = _sorted(clean)
+        found[CLEAN] = clean
     attacks = [threat for threat in threats if threat["kind"] == "adversarial"]
     if attacks:
         first = [threat["address"] for threat in attacks if threat["radius"] == attacks[0]["radius"]]
         worst = worst_case(rows, [CLEAN, *first])
         if len(worst):
-            found[ROBUST] = _sorted(worst)
-    corrupting = {threat["address"] for threat in threats if threat["kind"] == "corruption"}
-    corrupted = rows.where(np.fromiter((threat in corrupting for threat in rows.threat), bool, len(rows)))
-    if len(corrupted):
-        found[CORRUPTED] = Scores(*image_scores(corrupted))
+            found[ROBUST] = worst
     return found
 
 

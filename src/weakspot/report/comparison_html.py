@@ -7,9 +7,11 @@ from typing import Any
 from weakspot.report.comparison_schema import ClassChange, ComparisonSummary, Condition
 from weakspot.report.comparison_tables import (
     COVERED,
+    about_models,
     class_grid,
     evidence,
     gate_grid,
+    models_grid,
     ordered,
     remarks,
     verdict,
@@ -67,6 +69,8 @@ def comparison_page(summary: ComparisonSummary) -> str:
         "failures": [f"{each['clause']}: {evidence(each)}" for each in summary["gates"] if not each["passed"]],
         "warnings": warnings(summary),
         "covered": COVERED,
+        "models": models_grid(summary),
+        "about_models": about_models(summary),
     }
     return render("comparison.html", drawings, content)
 

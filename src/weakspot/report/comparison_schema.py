@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from weakspot.report.schema_cell import Count, Rank, Share, strict
+from weakspot.report.schema_pairs import Correlation
 
 COMPARISON_SCHEMA: Final = 1
 """Raised whenever a key changes its meaning."""
@@ -94,6 +95,8 @@ class Condition(TypedDict):
     worst_class: WorstChange
     rho: float | None
     """Relative gain of the worst class plus relative gain of the average; null where a value before is 0."""
+    rho_uncertain: bool
+    """Whether the 95 % interval of the worst class before is wider than its accuracy: rho divides by that accuracy."""
     classes: list[ClassChange]
 
 
@@ -121,6 +124,17 @@ class Compared(TypedDict):
     conditions: dict[str, Condition]
     alignment: AlignedFeatures | None
     """Of the first run of each side; null where one was audited without `--latent`."""
+
+
+@strict
+class OverModels(TypedDict):
+    """Do classes that attract errors resist better or worse? CFPS with class accuracy, over all compared models."""
+
+    models: list[str]
+    values: list[Rank | None]
+    """Of each model, the rank correlation over its classes; null below four classes or where one side is constant."""
+    together: Correlation
+    """Their mean on Fisher's z; the t interval takes the models as a sample of models, and `count` is their number."""
 
 
 @strict
@@ -164,6 +178,8 @@ class ComparisonSummary(TypedDict):
     sides: list[Side]
     comparisons: list[Compared]
     """The first side against each other one; empty for gates on one run."""
+    over_models: dict[str, OverModels]
+    """Under robust and clean; empty with fewer than three different models."""
     gates: list[GateResult]
     passed: bool | None
     """Whether all gates passed; null without gates."""

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from weakspot.report.comparison_schema import Change, ClassChange, Compared, ComparisonSummary, Condition, GateResult
+from weakspot.report.schema_pairs import Correlation
 from weakspot.report.tables import Grid
 from weakspot.report.terminal import MANY, SHOWN, fitted
 from weakspot.report.words import NONE, amount, chances, percent, points, printable, rank
@@ -14,7 +15,9 @@ ALPHA = 0.05
 COVERED = (
     "Differences are in percentage points, last minus first, with 95 % intervals over images (and over training seeds, "
     "where a side has several runs). p: exact McNemar for one run each, else Student's t; adjusted for the number of "
-    "classes (Holm). detectable: the true change found with 80 % power. Intervals do not cover a missed attack."
+    "classes (Holm). detectable: the true change of a class found with 80 % power; - where even the largest possible "
+    "one would be missed. For all images, the mean of classes and the worst class it is not listed: it is about "
+    "1.4 times half their interval. Intervals do not cover a missed attack."
 )
 
 
@@ -87,12 +90,50 @@ def remarks(compared: Compared) -> list[str]:
             f"{scope}: worst class with both minima freed from their bias {points(each['worst_class']['corrected'])} "
             f"points; rho {rank(each['rho'])}; {_changed(each)}."
         )
+        if each["rho_uncertain"] and each["rho"] is not None:
+            found.append(
+                f"{scope}: rho divides by the worst class's accuracy before, {percent(each['worst_class']['first'])} "
+                "%, whose interval is wider than itself: read the difference in points instead."
+            )
     if (alike := compared["alignment"]) is not None:
         found.append(
             f"Features of {alike['images']:,} clean images: linear CKA {amount(alike['cka'])}, without its bias "
             f"{amount(alike['unbiased'])} [{amount(alike['low'])}, {amount(alike['high'])}]."
         )
     return found + [printable(f"They differ in {line}.") for line in compared["remarks"]]
+
+
+def models_grid(summary: ComparisonSummary) -> Grid:
+    """CFPS with accuracy: a line for each model, and one for all of them; no columns below three models."""
+    found = summary["over_models"]
+    if not found:
+        return Grid("", {}, ())
+    models, together = next(iter(found.values()))["models"], f"mean of {_models(summary)} models"
+    made = {"model": [*(printable(name) for name in models), together]}
+    for scope, each in found.items():
+        made[scope] = [*(rank(value) for value in each["values"]), _mean(each["together"])]
+    return Grid("Rank correlation of CFPS with class accuracy, over the models", made, ("model",))
+
+
+def _mean(found: Correlation) -> str:
+    return rank(found["value"]) + ("" if found["low"] is None else f" [{rank(found['low'])}, {rank(found['high'])}]")
+
+
+def _models(summary: ComparisonSummary) -> int:
+    return len(next(iter(summary["over_models"].values()))["models"])
+
+
+def about_models(summary: ComparisonSummary) -> str:
+    """What the intervals over models are; empty below three models."""
+    if not summary["over_models"]:
+        return ""
+    counts = sorted({each["together"]["count"] for each in summary["over_models"].values()})
+    defined = " or ".join(str(count) for count in counts)
+    return (
+        f"Each line is over the classes of one model; the mean (on Fisher's z) has a 95 % t interval that takes the "
+        f"models as the sample, not classes or images: {defined} of {_models(summary)} models with a value. CFPS and "
+        "accuracy are tied where no class attracts; each run's own report has that null."
+    )
 
 
 def _changed(found: Condition) -> str:
@@ -162,6 +203,10 @@ def comparison_terminal(summary: ComparisonSummary, width: int = 80) -> Renderab
         scope, found = next(iter(compared["conditions"].items()))
         parts += [*_classes(class_grid(found, scope), found, width), Text()]
         parts += [Text(line) for line in remarks(compared)]
+    if summary["over_models"]:
+        grid = models_grid(summary)
+        parts += [Text(), Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=2, left=grid.left)]
+        parts += [Text(about_models(summary), style="dim"), Text()]
     parts += [Text(f"FAIL {line}", style="bold red") for line in warnings(summary)]
     if summary["comparisons"]:
         parts.append(Text(COVERED, style="dim"))

@@ -10,6 +10,7 @@ from weakspot.analysis.arrays import PerClass, ratio
 from weakspot.analysis.compare import Comparison, compare, comparison_measures
 from weakspot.analysis.disparity import rho
 from weakspot.analysis.gates import Gate, judge
+from weakspot.analysis.intervals import wilson
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.scores import Scores
 from weakspot.errors import InputError
@@ -52,8 +53,23 @@ def condition(found: Comparison, first: Sequence[Scores], last: Sequence[Scores]
         "balanced": _change(found.balanced, *balanced),
         "worst_class": _worst(found, worst, names[one] if one >= 0 else None, names[two] if two >= 0 else None),
         "rho": number(rho(worst[1], averages[1], worst[0], averages[0])),
+        "rho_uncertain": _uncertain(found),
         "classes": [_class(found, c, name) for c, name in enumerate(names)],
     }
+
+
+def _uncertain(found: Comparison) -> bool:
+    """Whether rho rests on a worst class before that is hardly known.
+
+    The interval (Wilson) is wider than the accuracy itself: what rho divides by may then be half or twice as much. That
+    it includes 0 would be no rule: it does only where the accuracy is 0, and there rho is undefined.
+    """
+    c = found.worst_classes[0]
+    if c < 0 or not found.first[c] > 0:
+        return False
+    right = np.array(round(float(found.first[c]) * int(found.samples[c])))
+    limits = wilson(right, found.samples[c])
+    return bool(limits.high - limits.low > found.first[c])
 
 
 def _by_class(scores: Scores, classes: int) -> PerClass:
