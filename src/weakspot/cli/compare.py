@@ -27,7 +27,8 @@ def compare(
     run
         The folder of the run before. Several runs of one method with different training seeds: A1,A2.
     others
-        The folders of the runs after, each likewise. Without any, gates are about the first run itself.
+        The folders of the runs after, each likewise. Without any, gates are about the first run itself. Of three or
+        more different models it is also said, over the models, how CFPS goes with the accuracy of the classes.
     gate
         A clause that must hold, such as 'worst_class_robust >= -0.02': METRIC OPERATOR NUMBER, with METRIC one of
         robust, clean and corrupted, before it also worst_class_ or balanced_, or class(NAME).robust and so on;
