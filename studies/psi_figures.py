@@ -132,6 +132,9 @@ def costs(cost):
     right.axhline(0.8, color="#5c6470", linewidth=0.8, linestyle="--")
     for axes, title in ((left, "forwards + backwards of an image"), (right, "passes times images, best choice")):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(title, fontsize=8)
         quiet(axes)
     left.set_ylabel("Kendall's tau-b with the reference", fontsize=8)

@@ -173,7 +173,7 @@ def cost_rows(found):
         for figure, (passes, taus, stable, cheapest, _) in figures.items():
             yield {
                 "seed": seed, "figure": "psi (B)" if figure == "psi" else "PGD accuracy",
-                "tau-b of the rungs": ", ".join(f"{t:.2f} ({p:.0f})" for p, t in zip(passes, taus, strict=True)),
+                "tau-b of the rungs": ", ".join(f"{t:.3f} ({p:.0f})" for p, t in zip(passes, taus, strict=True)),
                 "stable from": "not on this ladder" if stable is None else f"{stable:.0f} passes",
                 "passes times images for an expected tau-b of 0.8": "not reached" if cheapest is None
                 else f"{cheapest:,.0f}",
@@ -251,6 +251,18 @@ def invariance_rows(psi):
         }  # fmt: skip
 
 
+def missing(psi):
+    """What the plan asks for and is not measured, as a sentence."""
+    said = []
+    for data, setting in SETTINGS.items():
+        for model, methods in setting.models.items():
+            for method in (each.partition("(")[0] for each in methods):
+                seeds = [str(seed) for seed in SEEDS if (data, model, method, seed) not in psi]
+                if seeds:
+                    said.append(f"{data} {model} {CALLED[method]} (seeds {', '.join(seeds)})")
+    return f" NOT COMPLETE, the same command goes on; missing are: {'; '.join(said)}." if said else ""
+
+
 def write_page(psi, grids, classes):
     """Everything under docs/pilots."""
     entries = list(class_entries(psi, classes))
@@ -262,7 +274,7 @@ def write_page(psi, grids, classes):
         "Made by `python studies/psi_pilot.py`; models, sizes, endpoints and rules are those of "
         f"[the plan](psi-plan.md). Measured are {len(psi)} of {whole} models. psi = 1 / the mean of the largest "
         "divergence found in the ball; 95 % intervals of images resampled within their classes; seeds are never "
-        "pooled. Yes and no are seeds whose interval lies on the claimed side, or on the other.", "",
+        "pooled. Yes and no are seeds whose interval lies on the claimed side, or on the other." + missing(psi), "",
         "## Order: natural < N-FGSM < PGD", "", "ln of the ratio of psi; above 0 as claimed.", "", *table(order), "",
         "![psi of each training](psi-order.png)", "",
         "## Claim 1: comparable across architectures", "", *table(architectures), "",
