@@ -35,6 +35,7 @@ def train(
     ] = "one-cycle",
     average: Annotated[float | Literal["swa"], Shown] = 0.999,
     smoothing: Annotated[float, Shown] = 0.0,
+    augment: Annotated[Literal["none", "randaugment"], Shown] = "none",
     crop: Annotated[float, Shown] = 0.125,
     no_flip: bool = False,
     validation: Annotated[float, Shown] = 0.1,
@@ -102,6 +103,8 @@ def train(
         swa the last quarter's epochs alike.
     smoothing
         The share of each label that is spread over all classes.
+    augment
+        What happens to an image before crop and mirror: nothing, or RandAugment (two operations at level 8 of 30).
     crop
         The largest random shift, as a share of the image's size.
     no_flip
@@ -158,6 +161,7 @@ def train(
             schedule=schedule,
             average=average,
             smoothing=smoothing,
+            augment=augment,
             crop=crop,
             flip=not no_flip,
             validation=validation,

@@ -13,6 +13,7 @@ from weakspot.training.history import Live
 from weakspot.training.objective import Step
 from weakspot.training.policy import Batch
 from weakspot.training.pool import batches, cut, drawn
+from weakspot.training.randaugment import rand_augment
 from weakspot.training.run import Run
 from weakspot.training.sampling import class_aware
 from weakspot.training.schedules import factor
@@ -88,8 +89,10 @@ def drawn_batches(run: Run, epoch: int) -> list[tuple[Labels, Labels]]:
 
 
 def augmented(run: Run, rows: Labels, names: Labels, epoch: int) -> Images:
-    """The images of these positions, cropped and flipped as the configuration says, by the draws of these names."""
+    """The images of these positions, augmented, cropped and flipped as configured, by the draws of these names."""
     images, seed = run.pool.images(rows), run.config.seed
+    if run.config.augment == "randaugment":
+        images = rand_augment(images, names, seed, epoch)
     if run.config.flip:
         images = flip(images, names, seed, epoch)
     return crop(images, int(run.config.crop * images.shape[2]), names, seed, epoch)

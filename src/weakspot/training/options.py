@@ -17,6 +17,7 @@ Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "average", "worst", "sum"]
 Sampler = Literal["shuffled", "class-aware"]
 Tune = Literal["all", "head"]
+Augment = Literal["none", "randaugment"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -40,6 +41,8 @@ class TrainConfig:
     """What the last layer does differently at inference: an address in `weakspot.models.adjustments`."""
     tune: Tune = "all"
     """What learns: everything, or the last layer alone."""
+    augment: Augment = "none"
+    """What happens to an image before crop and flip."""
     weights: str
     """The digest of a module that was handed over; "" for a zoo model, whose first weights the seed determines."""
     data: str
@@ -96,7 +99,7 @@ class TrainConfig:
         return yaml.safe_dump(self.plain(), sort_keys=False)
 
 
-LATER = {"loss": "cross-entropy", "sampler": "shuffled", "adjust": "none", "tune": "all"}
+LATER = {"loss": "cross-entropy", "sampler": "shuffled", "adjust": "none", "tune": "all", "augment": "none"}
 """What fields mean in runs of before they existed."""
 
 

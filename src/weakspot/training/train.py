@@ -19,7 +19,7 @@ from weakspot.training.loss import Loss
 from weakspot.training.objective import Objective
 from weakspot.training.objectives import method_of, objective_of
 from weakspot.training.optimisers import Optimiser
-from weakspot.training.options import Precision, Sampler, Select, TrainConfig, Tune
+from weakspot.training.options import Augment, Precision, Sampler, Select, TrainConfig, Tune
 from weakspot.training.policies import address_of, policy_of
 from weakspot.training.policy import Policy
 from weakspot.training.prepare import prepare
@@ -68,6 +68,7 @@ def train(
     schedule: Schedule = "one-cycle",
     average: float | Literal["swa"] = 0.999,
     smoothing: float = 0.0,
+    augment: Augment = "none",
     crop: float = 0.125,
     flip: bool = True,
     validation: float = 0.1,
@@ -125,6 +126,7 @@ def train(
         schedule=schedule,
         average=average,
         smoothing=smoothing_of(objective, smoothing),
+        augment=augment,
         crop=crop,
         flip=flip,
         validation=validation,

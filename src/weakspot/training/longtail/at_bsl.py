@@ -17,8 +17,8 @@ class AtBsl(Objective):
     """Minimise CE(z_k(x') + log n_k, y), where x' climbs the plain cross-entropy from x + 0.001 N(0, 1).
 
     n_k are the training images of class k. `step` is a share of the radius (2/255 of 8/255). Batch norm is in eval mode
-    inside the attack. Unlike `--loss logit-adjustment`, the last bias learns. The authors' best results augment by
-    AutoAugment or RandAugment, which are not offered here.
+    inside the attack. Unlike `--loss logit-adjustment`, the last bias learns. The authors' best results are with
+    AutoAugment, which is not offered here, or RandAugment, which is: `--augment randaugment`.
     """
 
     name: ClassVar[str] = "at-bsl"
