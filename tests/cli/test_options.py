@@ -11,7 +11,7 @@ from weakspot import api
 from weakspot.addresses import Radius
 from weakspot.cli import audit, doctor, explain, train
 from weakspot.cli.entry import VERBS
-from weakspot.models.heads import Head
+from weakspot.models.heads import HEADS
 from weakspot.threats import PRESETS
 from weakspot.training.objectives import objective_of
 from weakspot.training.options import Select
@@ -40,10 +40,17 @@ def test_same_options_and_defaults(command, function) -> None:
             assert shown[name].default == behind[name].default, name
 
 
-@pytest.mark.parametrize("name, kind", [("head", Head), ("schedule", Schedule), ("select", Select)])
+@pytest.mark.parametrize("name, kind", [("schedule", Schedule), ("select", Select)])
 def test_train_offers_every_choice(name, kind) -> None:
     offered = typing.get_args(typing.get_args(parameters(train.train)[name].annotation)[0])
     assert [choice for choice in offered if choice != "auto"] == list(typing.get_args(kind))
+
+
+def test_help_names_every_head() -> None:
+    """They may have options in brackets, so they are words and no choice."""
+    described = re.search(r"The last layer: ([^.;]*)", " ".join((train.train.__doc__ or "").split()))
+    assert described is not None
+    assert set(re.findall(r"\w+", described[1])) >= set(HEADS)
 
 
 def test_every_option_is_described() -> None:
@@ -74,7 +81,7 @@ def test_examples_in_help_parse(monkeypatch) -> None:
                 shlex.split(example)[1:], exit_on_error=False, print_error=False
             )
             assert callable(command)
-            assert bound.arguments or example == "weakspot audit" or example == "weakspot data list"
+            assert bound.arguments or example in ("weakspot audit", "weakspot data list", "weakspot reproduce")
 
 
 def test_radius_addresses_reach_the_plan_as_given(tmp_path: Path) -> None:
