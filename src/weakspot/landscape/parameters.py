@@ -43,7 +43,7 @@ def parameter_surface(
     rows, columns = offsets
     entropy, decision = torch.empty(2, 1, len(rows), len(columns))
     numbers = NUMBERS if images.device.type == "cpu" else ELSEWHERE
-    parts = images.split(max(1, numbers // images[0].numel()))
+    parts = torch.split(images, max(1, numbers // images[0].numel()))
     for at, i in enumerate(rows.tolist()):
         for place, j in enumerate(columns.tolist()):
             moved = {
