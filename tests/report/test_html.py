@@ -16,11 +16,13 @@ from pages import Page
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
+from weakspot.doubts import catalogue
 from weakspot.errors import SetupError
 from weakspot.outcomes import Outcomes
 from weakspot.report import figures
 from weakspot.report.html import to_html, write_html
 from weakspot.report.summary import summarise
+from weakspot.report.terms import CHECKS, TERMS
 from weakspot.report.thumbnails import worst_confusions
 from weakspot.report.words import printable
 
@@ -57,7 +59,11 @@ def test_the_class_table_shows_the_summary(page, summary):
         line = ours[entry["name"]]
         rates = [f"{100 * e['accuracy']:.1f} [{100 * e['low']:.1f}, {100 * e['high']:.1f}]" for e in (entry, clean[c])]
         shares = [f"{100 * entry[key]:.1f}" for key in ("natural_error", "boundary_error")]
-        rest = [f"{entry['false_positives']:,}", f"{100 * entry['cfps']:.1f}", f"{100 * entry['cfns']:.1f}"]
+        rest = [f"{entry['false_positives']:,}", f"{100 * entry['false_positive_rate']:.1f}"]
+        rest += [
+            f"{100 * entry[key]:.1f} [{100 * entry[f'{key}_low']:.1f}, {100 * entry[f'{key}_high']:.1f}]"
+            for key in ("cfps", "cfns")
+        ]
         assert line[1:] == [f"{entry['samples']:,}", rates[0], "", rates[1], *shares, *rest]
     assert lines[1][0] == "cat worst"
 
@@ -198,6 +204,22 @@ def test_a_failed_check_stands_above_the_verdict(plan, table):
     assert text.index("Failed check: input gradients") < text.index('id="verdict"')
     assert 'role="alert"' in text
     assert "Failed check" not in to_html(summarise(plan, table, runs.doubts("warn")), plan)
+
+
+def test_checks_have_names_in_words(plan, table):
+    found = [{**runs.doubts("fail")[-1], "check": "T6"}]
+    text = to_html(summarise(plan, table, found), plan)
+    assert "Failed check: T6 (zero gradients)." in text
+    assert {key: check.name for key, check in catalogue.CHECKS.items()} == CHECKS
+
+
+def test_headings_that_few_know_are_explained(page, whole, whole_plan):
+    tables = [element for each in (page, Page(to_html(whole, whole_plan))) for element in each.find("th")]
+    titles = {" ".join(element[2].split()): element[1].get("title") for element in tables}
+    assert titles["p of equal"] == TERMS["p of equal"]
+    assert titles["corrected"] == TERMS["corrected"]
+    said = " ".join(page.find("section", id="attraction")[0][2].split())
+    assert "That tie: a class cannot receive its own errors" in said
 
 
 def test_missing_units_are_named(plan, table):

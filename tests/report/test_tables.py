@@ -12,12 +12,13 @@ from rich.console import Console
 from weakspot.report.latex import to_latex
 from weakspot.report.markdown import to_markdown
 from weakspot.report.summary import summarise
-from weakspot.report.tables import class_rows
+from weakspot.report.tables import class_rows, columns
 from weakspot.report.terminal import terminal
 from weakspot.report.values import to_csv
 from weakspot.report.words import amount, chance, duration, percent, printable
 
-HEADINGS = ["class", "n", "robust", "clean", "natural error", "boundary error", "false pos.", "CFPS"]
+HEADINGS = ["class", "n", "robust", "clean", "natural error", "boundary error", "false pos.", "false pos. rate",
+            "CFPS", "CFNS"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +46,46 @@ def expected(summary):
             *(f"{100 * e['accuracy']:.1f} [{100 * e['low']:.1f}, {100 * e['high']:.1f}]" for e in (entry, clean[c])),
             *(f"{100 * entry[key]:.1f}" for key in ("natural_error", "boundary_error")),
             f"{entry['false_positives']:,}",
+            f"{100 * entry['false_positive_rate']:.1f}",
             f"{100 * entry['cfps']:.1f} [{100 * entry['cfps_low']:.1f}, {100 * entry['cfps_high']:.1f}]",
+            f"{100 * entry['cfns']:.1f} [{100 * entry['cfns_low']:.1f}, {100 * entry['cfns_high']:.1f}]",
         ])  # fmt: skip
     order = sorted(range(len(lines)), key=lambda c: summary["robust"]["classes"][c]["accuracy"])
     return [lines[c] for c in order]
 
 
 def test_the_terminal_shows_the_summary(summary):
-    lines = shown(summary, 130).splitlines()
+    lines = shown(summary, 200).splitlines()
     assert [text.strip() for text in re.split(r"\s{2,}", lines[0].strip())] == HEADINGS
     table = [re.split(r"\s{2,}", line.strip()) for line in lines[2:12]]
     table[0][0] = table[0][0].removesuffix(" <- worst")
     assert table == expected(summary)
 
 
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_a_narrow_terminal_folds_tables_and_drops_nothing(summary, width):
+    text = shown(summary, width)
+    tables = re.split(r"\n\s*\n", text)
+    for place, heading in enumerate(HEADINGS[1:], 1):
+        (mine,) = [t for t in tables if re.search(rf"(^|\s\s){re.escape(heading)}(\s\s|\n)", t.split("\u2500")[0])
+                   and "airplane" in t and t.split()[0] == "class" and "freed" not in t][:1]  # fmt: skip
+        for line in expected(summary):
+            assert any(row.startswith(line[0]) and line[place] in row for row in mine.splitlines())
+    assert text.count("p of equal") == 1
+
+
+def test_false_positives_have_a_rate_where_classes_differ_in_size(summary):
+    even = copy.deepcopy(summary)
+    for entry in even["robust"]["classes"]:
+        entry["samples"] = 200
+    rates = [f"{100 * entry['false_positive_rate']:.1f}" for entry in summary["robust"]["classes"]]
+    assert sorted(columns(summary)["false pos. rate"]) == sorted(rates)
+    assert "false pos. rate" not in columns(even)
+
+
 def test_the_worst_class_is_marked_without_colour(summary):
-    assert "cat <- worst" in shown(summary, 80)
-    assert shown(summary, 80).count("<- worst") == 1
+    assert "cat <- worst" in shown(summary, 200)
+    assert shown(summary, 200).count("<- worst") == 1
     assert "\x1b[" in shown(summary, 80, colour=True)
 
 
@@ -103,10 +127,10 @@ def test_csv_holds_every_number_with_all_its_digits(summary):
     cells = {**summary["threats"], "robust": summary["robust"]}
     assert sum(line["scope"] in ("all", "class") for line in lines) == len(cells) * 11
     for line in lines:
-        cell = cells[line["threat"]]
+        cell = cells.get(line["threat"])
         if line["scope"] == "all":
             entry = cell
-        elif line["scope"] == "confusion":
+        elif line["scope"] != "class":
             continue
         else:
             (entry,) = [e for e in cell["classes"] if e["name"] == line["class"]]

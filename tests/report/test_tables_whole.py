@@ -15,7 +15,7 @@ from weakspot.report.summary import summarise
 from weakspot.report.tables import class_rows, grids
 from weakspot.report.values import to_csv
 from weakspot.report.verdict import verdict
-from weakspot.report.words import chances, points, rank
+from weakspot.report.words import chance, chances, points, rank
 
 
 def pc(value):
@@ -40,13 +40,64 @@ def expected(whole):
         ],
         "Corruptions by severity": [[str(e["severity"]), limited(e)] for e in corrupted["by_severity"]],
         "Directed pairs, easiest first": [
-            [p["source"], p["target"], limited(p, "success"), pc(p["back"]), f"{100 * p['asymmetric']:+.1f}",
-             str(p["samples"]), str(p["already"])]
+            [p["source"], p["target"], limited(p, "success"), pc(p["back"]), pc(p["symmetric"]),
+             f"{100 * p['asymmetric']:+.1f}", str(p["samples"]), str(p["already"])]
             for p in whole["pairs"]["top"][:10]
         ],
         "Classes that attract errors or leak (robust)": [
             [r["name"], kind, str(r["count"]), f"{r['expected']:.1f}", limited(r, "share"), chances(r["p"])]
             for kind, r in roles
+        ],
+        **related(whole),
+    }  # fmt: skip
+
+
+def signed(found):
+    limits = "" if found["low"] is None else f" [{found['low']:+.2f}, {found['high']:+.2f}]"
+    return f"{found['value']:+.2f}{limits}"
+
+
+def related(whole):
+    """The tables of relations by their title, made without the code under test."""
+    corrupted, pairs, coupled = whole["corrupted"], whole["pairs"], whole["relations"]["coupling"]
+    conditions = {"clean": whole["threats"]["clean"], "robust": whole["robust"], "corrupted": corrupted}
+    return {
+        "How sure the weakest class is": [
+            [name, (w := c["worst_class"])["name"], limited(w), pc(w["corrected"]), chance(w["probability"])]
+            for name, c in conditions.items()
+        ],
+        "Corruption error, not divided by a reference model's": [
+            ["mean (mCE)", pc(corrupted["mean_corruption_error"])],
+            ["added to the clean error (relative mCE)", pc(corrupted["relative_corruption_error"])],
+        ],
+        "Accuracy that corruptions cost each class, in points": [
+            [name, f"{-100 * lost:+.1f}", f"{100 * slope:+.1f}"]
+            for name, lost, slope in zip(runs.CIFAR, corrupted["relative_errors"], corrupted["slopes"], strict=True)
+        ],
+        "Rank correlation of CFPS with accuracy": [
+            [name, signed(c["over_classes"]), signed(c["over_images"]),
+             f"{c['null_mean']:+.2f} [{c['null_low']:+.2f}, {c['null_high']:+.2f}]", chances(c["p"]),
+             signed(c["uncoupled"])]
+            for name, c in coupled.items()
+        ],
+        "Rank correlation between random halves of the images": [
+            [name, *(f"{c['split_half'][key]:+.2f}" for key in ("cfps", "accuracy", "crossed"))]
+            for name, c in coupled.items()
+        ],
+        "Whether the weak classes are the same ones (rank correlation)": [
+            [f"{a['first']} and {a['last']}", signed(a["correlation"]), f"{a['shared']} of {a['k']}",
+             f"{a['by_chance']:.1f}"]
+            for a in whole["relations"]["agreement"]
+        ],
+        "Errors of attacks that aim at nothing, in the easiest directed pairs": [
+            [str(n), pc(pairs["explained"][n - 1]), pc(n / pairs["attacked"])] for n in (1, 3, 10, 30)
+        ],
+        "Hubs (driven into) and exposure (driven elsewhere), mean success": [
+            [e["name"], pc(e["hub"]), pc(e["exposure"])] for e in pairs["classes"]
+        ],
+        "Directed pairs beside attacks that aim at nothing": [
+            ["hub and CFPS", signed(pairs["hub_cfps"])],
+            ["exposure and accuracy", signed(pairs["exposure_accuracy"])],
         ],
     }  # fmt: skip
 
@@ -67,7 +118,7 @@ def test_latex_holds_them(whole, expected):
 
 
 def test_the_terminal_holds_them(whole, expected):
-    text = shown(whole, 130)
+    text = shown(whole, 150)
     for title, lines in expected.items():
         part = text.split(f"{title}:\n")[1].splitlines()[2:]
         assert [re.split(r"\s{2,}", line.strip()) for line in part[: len(lines)]] == lines
@@ -75,7 +126,7 @@ def test_the_terminal_holds_them(whole, expected):
 
 def test_csv_holds_every_number_of_them(whole):
     lines = list(csv.DictReader(io.StringIO(to_csv(whole))))
-    keys = ("scope", "threat", "class", "target", "radius")
+    keys = ("scope", "threat", "class", "target", "radius", "variable")
     assert len({tuple(line[key] for key in keys) for line in lines}) == len(lines)
     at = {(line["scope"], line["threat"], line["class"], line["target"]): line for line in lines}
     found = whole["pairs"]
@@ -99,6 +150,55 @@ def test_csv_holds_every_number_of_them(whole):
             assert line[key] == ("" if value is None else str(value))
         for pair in cell["top_confusions"]:
             assert int(at["confusion", threat, pair["source"], pair["target"]]["count"]) == pair["count"]
+
+
+def test_csv_holds_the_relations(whole):
+    lines = list(csv.DictReader(io.StringIO(to_csv(whole))))
+    at = {tuple(line[key] for key in ("scope", "threat", "class", "target", "variable")): line for line in lines}
+
+    def holds(key, entry, names):
+        for column, name in names.items():
+            assert at[key][column] == ("" if entry[name] is None else str(entry[name])), (key, column)
+
+    def same(*names):
+        return {name: name for name in names}
+
+    for threat, cell in {**whole["threats"], "robust": whole["robust"], "corrupted": whole["corrupted"]}.items():
+        worst = cell["worst_class"]
+        limits = same("accuracy", "low", "high", "corrected", "probability")
+        holds(("worst class", threat, worst["name"], "", ""), worst, limits)
+        for scope, found in (("attracts", cell["attractors"]), ("leaks", cell["leaks"])):
+            for role in found:
+                limits = same("count", "expected", "share", "low", "high", "p")
+                holds((scope, threat, role["name"], "", ""), role, limits)
+    ranked = {"rank": "value", **same("low", "high", "resampled")}
+    for condition, each in whole["relations"]["coupling"].items():
+        for variable, key in (("over classes", "over_classes"), ("over images", "over_images"),
+                              ("uncoupled", "uncoupled")):  # fmt: skip
+            holds(("coupling", condition, "", "", variable), each[key], ranked)
+        null = {"rank": "null_mean", "low": "null_low", "high": "null_high"}
+        holds(("coupling", condition, "", "", "null"), each, null)
+        assert at["coupling", condition, "", "", "over classes"]["p"] == str(each["p"])
+        for key in ("cfps", "accuracy", "crossed"):
+            holds(("coupling", condition, "", "", f"split half {key}"), each["split_half"], {"rank": key})
+    for each in whole["relations"]["agreement"]:
+        line = ("agreement", each["first"], "", "", each["last"])
+        holds(line, each["correlation"], ranked)
+        holds(line, each, {"shared": "shared", "k": "k", "expected": "by_chance"})
+    pairs, corrupted = whole["pairs"], whole["corrupted"]
+    for pair in pairs["top"]:
+        key = ("pair", "pairs", pair["source"], pair["target"], "")
+        names = {"share": "success", **same("low", "high", "back", "symmetric", "asymmetric")}
+        for column, name in names.items():
+            assert float(at[key][column]) == pytest.approx(pair[name], abs=1e-12)
+    assert [line["share"] for line in lines if line["scope"] == "explained"] == [str(s) for s in pairs["explained"]]
+    holds(("aimed", "pairs", "", "", "hub and cfps"), pairs["hub_cfps"], ranked)
+    holds(("aimed", "pairs", "", "", "exposure and accuracy"), pairs["exposure_accuracy"], ranked)
+    holds(("corruption error", "corrupted", "", "", "mean"), corrupted, {"value": "mean_corruption_error"})
+    holds(("corruption error", "corrupted", "", "", "relative"), corrupted, {"value": "relative_corruption_error"})
+    for c, name in enumerate(runs.CIFAR):
+        line = at["corruption error", "corrupted", name, "", "relative"]
+        assert [line["value"], line["slope"]] == [str(corrupted[key][c]) for key in ("relative_errors", "slopes")]
 
 
 def test_the_findings_say_what_the_summary_holds(whole):

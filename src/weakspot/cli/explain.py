@@ -121,7 +121,7 @@ def show_explanation(made: "Explanation", output: Output) -> None:
         say_json(made.summary)
         return
     from weakspot.report.explain_tables import MANY, class_grid, said_of
-    from weakspot.report.terminal import fitted
+    from weakspot.report.terminal import folded
 
     width = shutil.get_terminal_size().columns
     several = len(made.summary["models"]) > 1
@@ -129,7 +129,8 @@ def show_explanation(made: "Explanation", output: Output) -> None:
         grid = class_grid(made.summary, at, MANY)
         if several:
             say(Text(f"{grid.title}:", style="bold"))
-        say(fitted(grid.columns, grid.last, width, wanted=3, left=grid.left))
+        for table in folded(grid.columns, grid.last, width, left=grid.left):
+            say(table)
         hidden = len(made.summary["data"]["classes"]) - len(grid.columns["class"])
         if hidden:
             say(f"... and {hidden:,} classes that are harder to move or have no images.")

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from weakspot.report.behind import Kept
 
 
+WORDS = ("shown", "threat", "found by")
+"""The columns that are words."""
+
+
 def show(
     run: Path,
     /,
@@ -61,18 +65,11 @@ def show(
         return
     say(" ".join(said))
     if found.kept:
-        from weakspot.report.terminal import fitted
+        from weakspot.report.terminal import folded
 
-        say("")
-        say(
-            fitted(
-                columns(found.kept),
-                {},
-                shutil.get_terminal_size().columns,
-                wanted=3,
-                left=("shown", "threat", "found by"),
-            )
-        )
+        for table in folded(columns(found.kept), {}, shutil.get_terminal_size().columns, left=WORDS):
+            say("")
+            say(table)
         say("")
         say(Text(pasteable(folder)))
 
@@ -83,12 +80,12 @@ def columns(kept: "list[Kept]") -> dict[str, list[str]]:
 
     return {
         "sample": [f"{each.sample:,}" for each in kept],
+        "shown": [_shown(each) for each in kept],
         "clean margin": [f"{each.clean_margin:+.2f}" if isfinite(each.clean_margin) else NONE for each in kept],
         "margin": [f"{each.margin:+.2f}" for each in kept],
         "confidence": [f"{each.confidence:.2f}" for each in kept],
         "linf": [f"{each.distance_linf:.4f}" for each in kept],
         "l2": [f"{each.distance_l2:.3f}" for each in kept],
-        "shown": [_shown(each) for each in kept],
         "threat": [printable(each.threat) for each in kept],
         "found by": [printable(each.found_by) or NONE for each in kept],
     }

@@ -79,10 +79,13 @@ def aimed(pairs: Pairs) -> list[str]:
             f"({percent(first / pairs['attacked'])} % if all pairs were alike)."
         )
     if pairs["hub_cfps"] is not None:
-        found.append(f"Classes that others are driven into (hubs), and CFPS: {correlated(pairs['hub_cfps'])}.")
+        found.append(
+            "Classes that others are driven into (hubs), and CFPS under the attacks that aim at nothing: "
+            f"{correlated(pairs['hub_cfps'])}."
+        )
     if pairs["exposure_accuracy"] is not None:
         found.append(
-            "Classes whose images are driven elsewhere (exposure), and accuracy: "
+            "Classes whose images are driven elsewhere (exposure), and accuracy under the attacks that aim at nothing: "
             f"{correlated(pairs['exposure_accuracy'])}."
         )
     return found

@@ -12,8 +12,9 @@ from weakspot.report.imbalance_tables import imbalance_figure, imbalance_grids, 
 from weakspot.report.latent_figures import latent_drawings
 from weakspot.report.latent_tables import latent_grids, latent_sentences
 from weakspot.report.page import render
+from weakspot.report.relation_tables import worst_classes
 from weakspot.report.schema import Cell, Summary
-from weakspot.report.tables import class_rows, disparity, roles
+from weakspot.report.tables import class_rows, disparity, roles, sizes_differ
 from weakspot.report.thumbnails import worst_confusions
 from weakspot.report.verdict import verdict
 from weakspot.report.words import cells, headline, images, single_corruptions
@@ -71,6 +72,8 @@ def to_html(
         "choices": _choices(summary),
         "few_rows": FEW_ROWS,
         "spread": disparity(summary),
+        "sureness": worst_classes(summary),
+        "sizes_differ": sizes_differ(summary),
         "roles": {name: roles(name, cell) for name, cell in offered(summary).items()},
         "severities": [] if summary["corrupted"] is None else heatmaps.severities(summary["corrupted"]),
         "said": _said(summary),

@@ -3,6 +3,7 @@
 from weakspot.report.findings import findings
 from weakspot.report.schema import Summary
 from weakspot.report.tables import about_the_worst
+from weakspot.report.terms import check_name
 from weakspot.report.words import printable, protocol, spent
 
 UPPER_BOUND = (
@@ -14,7 +15,10 @@ UPPER_BOUND = (
 def notes(summary: Summary) -> list[tuple[str, str]]:
     """The notes as (style, text), style one of fail, warn, plain and dim."""
     found: list[tuple[str, str]] = [
-        (doubt["status"], f"{doubt['status'].upper()} {printable(doubt['check'])}: {printable(doubt['says'])}")
+        (
+            doubt["status"],
+            f"{doubt['status'].upper()} {printable(check_name(doubt['check']))}: {printable(doubt['says'])}",
+        )
         for doubt in summary["doubts"]
         if doubt["status"] != "ok"
     ]

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from weakspot.report.figures import DARK
+from weakspot.report.terms import TERMS, check_name
 from weakspot.report.words import amount, between, chances, duration, percent, points, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -63,7 +64,8 @@ def _environment() -> Environment:
         "chances": chances,
         "plain_json": lambda value: json.dumps(value, ensure_ascii=False, default=str),
     }
-    made.globals |= {"between": between}
+    made.filters["check_name"] = check_name
+    made.globals |= {"between": between, "terms": TERMS}
     return made
 
 

@@ -9,6 +9,7 @@ from weakspot.report.curves import curve_grids
 from weakspot.report.grid import Grid as Grid
 from weakspot.report.imbalance_tables import imbalance_grids
 from weakspot.report.latent_tables import latent_grids
+from weakspot.report.relation_tables import relation_grids
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.schema_cell import Role
 from weakspot.report.words import (
@@ -91,8 +92,17 @@ def columns(summary: Summary) -> dict[str, list[str]]:
         made["natural error"] = [percent(row.headline["natural_error"]) for row in rows]
         made["boundary error"] = [percent(row.headline["boundary_error"]) for row in rows]
     made["false pos."] = [f"{row.headline['false_positives']:,}" for row in rows]
+    if sizes_differ(summary):
+        made["false pos. rate"] = [percent(row.headline["false_positive_rate"]) for row in rows]
     made["CFPS"] = [limited(row.headline["cfps"], row.headline["cfps_low"], row.headline["cfps_high"]) for row in rows]
+    made["CFNS"] = [limited(row.headline["cfns"], row.headline["cfns_low"], row.headline["cfns_high"]) for row in rows]
     return made
+
+
+def sizes_differ(summary: Summary) -> bool:
+    """Whether the classes differ in their numbers of images, so that CFPS favours large ones as sources of errors."""
+    name, cell = headline(summary)
+    return cell is not None and len(set(images(summary, name))) > 1
 
 
 def overall(summary: Summary) -> dict[str, str]:
@@ -113,7 +123,8 @@ def grids(summary: Summary) -> list[Grid]:
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
     made.append(_threats(summary))
     makers = (disparity, _corruptions, _severities, _pairs, _roles)
-    made += [*(make(summary) for make in makers), *imbalance_grids(summary), *curve_grids(summary)]
+    made += [*(make(summary) for make in makers), *relation_grids(summary)]
+    made += [*imbalance_grids(summary), *curve_grids(summary)]
     made += latent_grids(summary)
     return [grid for grid in made if any(grid.columns.values())]
 
@@ -187,6 +198,7 @@ def _pairs(summary: Summary) -> Grid:
         "to": [printable(pair["target"]) for pair in found],
         "success": [limited(pair["success"], pair["low"], pair["high"]) for pair in found],
         "back": [percent(pair["back"]) for pair in found],
+        "symmetric": [percent(pair["symmetric"]) for pair in found],
         "asymmetric": [points(pair["asymmetric"]) for pair in found],
         "n": [f"{pair['samples']:,}" for pair in found],
         "already clean": [f"{pair['already']:,}" for pair in found],

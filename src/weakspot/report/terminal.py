@@ -1,4 +1,4 @@
-"""The report on a terminal: every table and the notes, in as many columns as fit."""
+"""The report on a terminal: every table and the notes; a table that is too wide goes on below."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -26,7 +26,7 @@ STYLES = {"fail": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
 def terminal(summary: Summary, width: int = 80) -> RenderableType:
     """All tables and the notes, for `rich.console.Console.print`.
 
-    Columns that do not fit into `width` are left out from the right: the class and its first rate stay.
+    Columns that do not fit into `width` stand below the others, with the class again: nothing is left out.
     """
     said = [Text(text, style=STYLES[style]) for style, text in notes(summary)]
     _, cell = headline(summary)
@@ -36,7 +36,7 @@ def terminal(summary: Summary, width: int = 80) -> RenderableType:
     parts: list[RenderableType] = [*_classes(summary, first, width), Text()]
     for number, grid in enumerate(others):
         parts += [Text(f"{grid.title}:")] if number else []
-        parts += [fitted(grid.columns, grid.last, width, wanted=3, left=grid.left), Text()]
+        parts += [*spaced(folded(grid.columns, grid.last, width, left=grid.left)), Text()]
     return Group(*parts, *said)
 
 
@@ -46,11 +46,44 @@ def _classes(summary: Summary, grid: Grid, width: int) -> list[RenderableType]:
     rows = every if len(every) <= MANY else every[:SHOWN]
     made = {heading: values[: len(rows)] for heading, values in grid.columns.items()}
     made["class"] = [f"{row.name} {WORST}" if row.worst else row.name for row in rows]
-    table = fitted(made, grid.last, width, wanted=3, left=grid.left)
-    for row, line in zip(rows, table.rows, strict=True):
-        line.style = "bold red" if row.worst else None
+    tables = folded(made, grid.last, width, left=grid.left)
+    for table in tables:
+        for row, line in zip(rows, table.rows, strict=True):
+            line.style = "bold red" if row.worst else None
     hidden = len(every) - len(rows)
-    return [table, *([Text(f"... and {hidden:,} classes that are less weak.")] if hidden else [])]
+    return [*spaced(tables), *([Text(f"... and {hidden:,} classes that are less weak.")] if hidden else [])]
+
+
+def folded(made: Mapping[str, list[str]], last: Mapping[str, str], width: int, *, left: tuple[str, ...]) -> list[Table]:
+    """All columns in as many tables as it takes, each of which begins with the first columns of words."""
+    names = [heading for place, heading in enumerate(made) if heading in left and place < 2]
+    names = names if names == list(made)[: len(names)] and names else list(made)[:1]
+    taken = sum(_wide(heading, made, last) + GAP for heading in names)
+    parts: list[list[str]] = []
+    room = -1
+    for heading in (heading for heading in made if heading not in names):
+        needed = _wide(heading, made, last) + GAP
+        if room < needed or not parts:
+            parts.append([])
+            room = width + GAP - taken
+        parts[-1].append(heading)
+        room -= needed
+    return [
+        fitted({key: made[key] for key in (*names, *part)}, last, width, wanted=len(made), left=left)
+        for part in parts or [[]]
+    ]
+
+
+def spaced(tables: list[Table]) -> list[RenderableType]:
+    """The tables with an empty line between two."""
+    parts: list[RenderableType] = []
+    for table in tables:
+        parts += [*([Text()] if parts else []), table]
+    return parts
+
+
+def _wide(heading: str, made: Mapping[str, list[str]], last: Mapping[str, str]) -> int:
+    return max(len(text) for text in [heading, last.get(heading, ""), *made[heading]])
 
 
 def fitted(
@@ -60,8 +93,8 @@ def fitted(
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=bool(last), footer_style="")
     room = width + GAP
     kept: list[str] = []
-    for heading, values in made.items():
-        room -= max(len(text) for text in [heading, last.get(heading, ""), *values]) + GAP
+    for heading in made:
+        room -= _wide(heading, made, last) + GAP
         if len(kept) >= wanted and room < 0:
             break
         kept.append(heading)

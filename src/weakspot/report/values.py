@@ -5,32 +5,39 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from weakspot.analysis.intervals import wilson
+from weakspot.analysis.pairs import parts
 from weakspot.report.curves import curve_lines
 from weakspot.report.imbalance_tables import TRAINED, imbalance_lines
 from weakspot.report.latent_values import LATENT, latent_lines
+from weakspot.report.numbers import number
+from weakspot.report.relation_values import RELATED, relation_lines
 from weakspot.report.schema import ClassEntry, Summary
 from weakspot.report.schema_cell import Disparity
 from weakspot.report.words import cells
 
 CLASS = tuple(key for key in ClassEntry.__annotations__ if key != "name")
 SPREAD = ("balanced_accuracy", "balanced_low", "balanced_high", *Disparity.__annotations__)
-DIRECTED = ("count", "share", "already", "hub", "exposure", "slope", "radius")
-HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *TRAINED, *LATENT)
+DIRECTED = ("count", "share", "already", "back", "symmetric", "asymmetric", "hub", "exposure", "slope", "radius")
+HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *RELATED, *TRAINED, *LATENT)
 
 
 def to_csv(summary: Summary) -> str:
     """One line for each scope.
 
     all and class (every threat, robust, corrupted), confusion (its most frequent ones), corruption and severity (all
-    classes, then each), pair and pair class; trained (each class's training count) and group (of classes by it); curve
-    (all samples, then each class, at each radius); latent, latent class, latent explains, latent variable and latent
-    value.
+    classes, then each), pair and pair class; worst class, attracts, leaks, coupling, agreement, explained, aimed and
+    corruption error (`relation_values`: the column variable says which number it is); trained (each class's training
+    count) and group (of classes by it); curve (all samples, then each class, at each radius); latent, latent class,
+    latent explains, latent variable and latent value.
     A name that a spreadsheet would run as a formula gets an apostrophe.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, HEADINGS, restval="", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for makers in (_cells, _corrupted, _pairs, imbalance_lines, curve_lines, latent_lines):
+    for makers in (_cells, _corrupted, _pairs, relation_lines, imbalance_lines, curve_lines, latent_lines):
         for line in makers(summary):
             writer.writerow({key: _inert(value) if isinstance(value, str) else value for key, value in line.items()})
     return text.getvalue()
@@ -74,12 +81,14 @@ def _pairs(summary: Summary) -> Iterator[Mapping[str, Any]]:
             yield {**start, "scope": "pair", "class": pair["source"], **pair, "count": pair["ended"],
                    "share": pair["success"]}  # fmt: skip
     else:
-        for i, source in enumerate(found["sources"]):
-            for j, target in enumerate(found["targets"]):
-                if i != j and found["samples"][i][j]:
-                    yield {**start, "scope": "pair", "class": source, "target": target,
-                           "samples": found["samples"][i][j], "count": found["ended"][i][j],
-                           "already": found["already"][i][j], "share": found["success"][i][j]}  # fmt: skip
+        success, samples = np.array(found["success"], float), np.array(found["samples"])
+        split, limits = parts(success), wilson(np.array(found["ended"]), samples)
+        for i, j in np.argwhere((samples > 0) & ~np.eye(len(samples), dtype=bool)).tolist():
+            yield {**start, "scope": "pair", "class": found["sources"][i], "target": found["targets"][j],
+                   "samples": found["samples"][i][j], "count": found["ended"][i][j], "already": found["already"][i][j],
+                   "share": found["success"][i][j], "low": number(limits.low[i, j]), "high": number(limits.high[i, j]),
+                   "back": found["success"][j][i], "symmetric": number(split.symmetric[i, j]),
+                   "asymmetric": number(split.asymmetric[i, j])}  # fmt: skip
     for entry in found["classes"]:
         yield {**start, "scope": "pair class", "class": entry["name"], "hub": entry["hub"],
                "exposure": entry["exposure"]}  # fmt: skip
