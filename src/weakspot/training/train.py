@@ -85,9 +85,9 @@ def train(
     The arguments are the fields of `TrainConfig`. Without `radius` the data set's customary one is taken;
     `head="auto"` is the last layer of the loss, the earlier run or the method, `adjust="auto"` the method's own
     adjustment. `model` may be the folder of an earlier run, whose weights are trained further, without its adjustment.
-    A module that is handed over is trained in place, from the weights it has. `track` names experiment trackers, such
-    as "tensorboard". `out` defaults to a folder of `runs` named after the run's digest; a folder that holds a run of
-    the same configuration is resumed, a finished one returned.
+    A module that is handed over is trained in place, from the weights it has, with its own head and no adjustment.
+    `track` names experiment trackers, such as "tensorboard". `out` defaults to a folder of `runs` named after the run's
+    digest; a folder that holds a run of the same configuration is resumed, a finished one returned.
 
     Several processes, started by torchrun, share each batch: `batch` images in all. Batch norm then takes its
     statistics from the part of each process. One process writes; in the others a failure of it is a SystemExit.
@@ -102,7 +102,7 @@ def train(
     zoo = isinstance(model, str)
     check_trackers(track)
     check_data(data, zoo=zoo)
-    before = earlier(model)
+    before, own = earlier(model), objective.base.adjust if zoo else "none"
     config = TrainConfig(
         method=method_of(objective),
         policy=address_of(fair),
@@ -110,7 +110,7 @@ def train(
         head=head_for(head, model, objective, longtail),
         loss=loss_address(longtail),
         sampler=sampler,
-        adjust=adjustment_address(adjustment_of(objective.base.adjust if adjust == "auto" else adjust)),
+        adjust=adjustment_address(adjustment_of(own if adjust == "auto" else adjust)),
         tune=tune,
         weights=digest(model) if not isinstance(model, str) else sha256(before / WEIGHTS) if before else "",
         data=data.name,
