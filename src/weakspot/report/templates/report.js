@@ -95,6 +95,15 @@
       { rootMargin: "800px" },
     );
     for (const place of charts) near.observe(place);
+    // The others follow in idle moments: whoever saves or prints the page finds no empty boxes.
+    const rest = () => {
+      const place = charts.find((each) => !each.data && !each.closest("[hidden]"));
+      if (!place) return;
+      near.unobserve(place);
+      draw(place, false);
+      if (place.data) (window.requestIdleCallback ?? setTimeout)(rest);
+    };
+    (window.requestIdleCallback ?? setTimeout)(rest);
   };
   addEventListener("load", () =>
     unpack().catch(() => {
