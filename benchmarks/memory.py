@@ -6,6 +6,7 @@ The images (64 x 64, colour) are written once to a memory-mapped npz file; the m
 weights, the threats are clean, FGSM and a two-step PGD. Results go to benchmarks/results/memory.md and .csv.
 """
 
+import argparse
 import csv
 import json
 import platform
@@ -62,4 +63,5 @@ def main():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     sys.exit(main())

@@ -6,6 +6,7 @@
 Prints the median of RUNS (20) fresh processes beside the bare interpreter's, and exits with 1 beyond a budget.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -43,4 +44,6 @@ def main(runs: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=int, nargs="?", default=20)
+    sys.exit(main(parser.parse_args().runs))

@@ -48,7 +48,10 @@ def one_line(what: str, error: pydantic.ValidationError) -> str:
     for detail in error.errors():
         where = ".".join(str(part) for part in detail["loc"])
         message = detail["msg"].removeprefix("Value error, ")
-        found.append(f"{where}: {message}, got {detail['input']!r}" if where else message)
+        if detail["type"] == "missing":  # pydantic's input is then its own record of all arguments
+            found.append(f"{where} is needed")
+        else:
+            found.append(f"{where}: {message}, got {detail['input']!r}" if where else message)
     return f"{what}: " + "; ".join(found)
 
 

@@ -96,6 +96,8 @@ def prepare(
     """
     # What costs nothing to check comes before data and model are read.
     where, part, given = device_of(device), shard_of(shard), _radii(radius)
+    if threats and preset is not None:
+        raise InputError(f"--threats stand in the place of a preset, got --preset {preset} as well; give one of them")
     named = tuple(threats) or _preset(preset or DEFAULT_PRESET)
     searched = search_precision(precision, where)
     if block < 1:

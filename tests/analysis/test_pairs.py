@@ -1,5 +1,7 @@
 """Directed pairs against a plain loop, and what follows from their matrix."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from weakspot.analysis.pairs import (
     explained_errors,
     exposure_scores,
     hub_scores,
+    least_radii,
     pair_success,
     parts,
     ranked_pairs,
@@ -50,6 +53,36 @@ def test_against_a_plain_loop():
             assert found.success[i, j] == pytest.approx(expected, nan_ok=True)
     assert (found.samples[:, 1] == 0).all()  # nobody aimed at class 1
     assert (found.clean <= found.ended).all()
+
+
+def test_a_shortlist_lowers_shares_and_leaves_no_sample_out():
+    clean, targeted = aimed(seed=2)
+    kept = targeted.where((targeted.sample + targeted.target) % 3 != 0)
+    whole, short = pair_success(clean, targeted, K), pair_success(clean, kept, K)
+    assert (short.aimed < whole.aimed).any()
+    np.testing.assert_array_equal(short.samples, whole.samples)
+    np.testing.assert_array_equal(whole.aimed, whole.samples)
+    assert (np.nan_to_num(short.success) <= np.nan_to_num(whole.success)).all()
+    for i, j in np.argwhere(whole.samples > 0):
+        mine = (kept.label == i) & (kept.target == j)
+        assert short.aimed[i, j] == len(set(kept.sample[mine]))
+
+
+def test_least_radii_are_medians_of_those_that_an_attack_drove_there():
+    clean, targeted = aimed(seed=3)
+    distance = np.random.default_rng(3).random(len(targeted)).astype("float32")
+    rows = replace(targeted, distance_linf=distance, distance_l2=distance * 5)
+    before = dict(zip(clean.sample, clean.prediction, strict=True))
+    for norm, times in (("linf", 1), ("l2", 5)):
+        found = least_radii(clean, rows, norm, K)
+        for i in range(K):
+            for j in range(K):
+                mine = [
+                    distance[at] * times for at in range(len(rows))
+                    if i != j and rows.label[at] == i and rows.target[at] == j == rows.prediction[at]
+                    and before[rows.sample[at]] != j
+                ]  # fmt: skip
+                assert found[i, j] == pytest.approx(np.median(mine) if mine else np.nan, nan_ok=True)
 
 
 def test_the_order_of_rows_and_the_rows_of_other_threats_change_nothing():

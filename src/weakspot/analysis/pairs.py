@@ -21,12 +21,15 @@ class Pairs:
     """The directed pairs' counts and success; a pair that nobody attacked has 0 samples and NaN success."""
 
     samples: Square
+    """Samples of the source that were aimed at anything; 0 for a pair that was never aimed at."""
+    aimed: Square
+    """Of them, those aimed at the target; fewer where each sample has a shortlist. The others count as not ending."""
     ended: Square
     """Samples that end as the target, clean ones included."""
     clean: Square
     """Of them, those predicted as the target when clean."""
     success: Shares
-    """ended / samples."""
+    """ended / samples; where some were not aimed at the target, a lower bound."""
 
 
 def pair_success(clean: Outcomes, targeted: Outcomes, classes: int) -> Pairs:
@@ -54,8 +57,31 @@ def pair_success(clean: Outcomes, targeted: Outcomes, classes: int) -> Pairs:
     def square(which: Bool[np.ndarray, " groups"]) -> Square:
         return np.bincount(pair[which], minlength=classes**2).reshape(classes, classes)
 
-    samples, ends = square(np.ones(len(pair), dtype=bool)), square(ended)
-    return Pairs(samples=samples, ended=ends, clean=square(already), success=ratio(ends, samples))
+    held, place = np.unique(rows.sample, return_index=True)
+    attacked = np.bincount(rows.label[place], minlength=classes) if len(held) else np.zeros(classes, dtype=np.int64)
+    aims, ends = square(np.ones(len(pair), dtype=bool)), square(ended)
+    samples = np.where(aims > 0, attacked[:, None], 0)
+    return Pairs(samples=samples, aimed=aims, ended=ends, clean=square(already), success=ratio(ends, samples))
+
+
+def least_radii(clean: Outcomes, targeted: Outcomes, norm: str, classes: int) -> Shares:
+    """The median distance of the images that a search for the nearest ones drove from a class to another; NaN without.
+
+    Samples predicted as the target when clean are left out, and so are those that were not driven there: their least
+    radius is larger than the attack's, so this is the median of those that got there, not of the class.
+    """
+    before = dict(zip(clean.sample.tolist(), clean.prediction.tolist(), strict=True))
+    reached = (targeted.target >= 0) & (targeted.prediction == targeted.target) & (targeted.target != targeted.label)
+    rows = targeted.where(reached)
+    fresh = np.array(
+        [before.get(s) != t for s, t in zip(rows.sample.tolist(), rows.target.tolist(), strict=True)], bool
+    )
+    rows = rows.where(fresh)
+    distance = rows.distance_linf if norm == "linf" else rows.distance_l2
+    found = np.full((classes, classes), np.nan)
+    for i, j in set(zip(rows.label.tolist(), rows.target.tolist(), strict=True)):
+        found[i, j] = np.median(distance[(rows.label == i) & (rows.target == j)])
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from weakspot.doubts.finding import Finding, Status
 from weakspot.doubts.hits import bounds, judge_hits
 from weakspot.maths.losses import margin
 from weakspot.threats.square import Square
-from weakspot.threats.standard import random_part
+from weakspot.threats.standard import HARD, random_part
 
 QUERIES = 1000
 WARN = 0.002  # AutoAttack's threshold
@@ -89,11 +89,14 @@ def _sentinel(context: Context) -> str:
     if not blocks:
         return ""
     most = bounds(0, drawn)[1]
-    said = f" FAB-T or Square broke something in {widened} of {len(blocks)} blocks and went on there to all survivors"
+    said = (
+        f" FAB-T or Square broke something in {widened} of {len(blocks)} blocks; there the same short attack went on "
+        f"to all survivors, and one of AutoAttack's length to each class's hardest {HARD:.0%}"
+    )
     if left:
         said += (
             f"; elsewhere they broke none of {drawn} survivors drawn at random, so at most {most:.1%} of the {left} "
-            "there would fall to them (95 % sure)"
+            "there would fall to these short attacks (95 % sure)"
         )
     return said + "."
 

@@ -11,9 +11,11 @@ from weakspot.analysis.pairs import (
 )
 from weakspot.analysis.pairs import (
     RankedPairs,
+    Shares,
     explained_errors,
     exposure_scores,
     hub_scores,
+    least_radii,
     pair_success,
     parts,
     ranked_pairs,
@@ -46,6 +48,11 @@ def directed_pairs(
         return None
     hub, exposure = hub_scores(found.success), exposure_scores(found.success)
     full = len(names) <= FULL_CONFUSION
+    bisecting = [threat for threat in threats if "bisections=" in threat]
+    least = least_radii(
+        clean, targeted.where(np.isin(targeted.threat, bisecting)), radius.partition(":")[0], len(names)
+    )
+    distinct = len(np.unique(targeted.sample[targeted.target >= 0]))
     free = attraction(untargeted.label, untargeted.prediction, len(names)) if len(untargeted) else None
     return {
         "radius": radius or None,
@@ -57,7 +64,10 @@ def directed_pairs(
         "ended": found.ended.tolist() if full else None,
         "already": found.clean.tolist() if full else None,
         "attacked": len(ranked.source),
-        "top": _top(found, ranked, names),
+        "aimed": int(found.aimed.sum()),
+        "possible": distinct * (len(names) - 1),
+        "least_radii": [numbers(row) for row in least] if full and bisecting else None,
+        "top": _top(found, ranked, least, names),
         "classes": [
             {"name": name, "hub": number(hub[c]), "exposure": number(exposure[c])} for c, name in enumerate(names)
         ],
@@ -69,7 +79,7 @@ def directed_pairs(
     }
 
 
-def _top(found: Found, ranked: RankedPairs, names: list[str]) -> list[Pair]:
+def _top(found: Found, ranked: RankedPairs, least: Shares, names: list[str]) -> list[Pair]:
     limits = wilson(found.ended, found.samples)
     split = parts(found.success)
     return [
@@ -77,6 +87,7 @@ def _top(found: Found, ranked: RankedPairs, names: list[str]) -> list[Pair]:
             "source": names[i],
             "target": names[j],
             "samples": int(found.samples[i, j]),
+            "aimed": int(found.aimed[i, j]),
             "ended": int(found.ended[i, j]),
             "already": int(found.clean[i, j]),
             "success": float(found.success[i, j]),
@@ -85,6 +96,7 @@ def _top(found: Found, ranked: RankedPairs, names: list[str]) -> list[Pair]:
             "back": number(found.success[j, i]),
             "symmetric": number(split.symmetric[i, j]),
             "asymmetric": number(split.asymmetric[i, j]),
+            "least_radius": number(least[i, j]),
         }
         for i, j in zip(ranked.source[:TOP].tolist(), ranked.target[:TOP].tolist(), strict=True)
     ]

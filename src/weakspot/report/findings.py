@@ -71,6 +71,14 @@ def aimed(pairs: Pairs) -> list[str]:
         f"Easiest directed pair: {printable(top['source'])} to {printable(top['target'])}, {percent(top['success'])} % "
         f"of {top['samples']:,} images ({top['already']:,} already when clean); back: {percent(top['back'])} %."
     ]
+    if pairs["aimed"] < pairs["possible"]:
+        classes = len(pairs["targets"])
+        found.append(
+            f"Not every image was aimed at every class: {pairs['possible'] - pairs['aimed']:,} of "
+            f"{pairs['possible']:,} combinations of an image and a class were left out and count as not reached: the "
+            f"shares are lower bounds; {classes * (classes - 1) - pairs['attacked']:,} of {classes * (classes - 1):,} "
+            "pairs were aimed at from no image."
+        )
     if pairs["explained"] is not None:
         first = min(EXPLAINING, len(pairs["explained"]))
         found.append(

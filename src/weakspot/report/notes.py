@@ -1,7 +1,7 @@
 """What stands below the tables: failed checks, what is missing, the worst class, findings, protocol, cost."""
 
 from weakspot.report.findings import findings
-from weakspot.report.schema import Summary
+from weakspot.report.schema import Doubt, Summary
 from weakspot.report.tables import about_the_worst
 from weakspot.report.terms import check_name
 from weakspot.report.words import printable, protocol, spent
@@ -10,6 +10,11 @@ UPPER_BOUND = (
     "Robust accuracy is an upper bound: a stronger attack can only lower it. Intervals (95 %, Wilson; under several "
     "corruptions images are resampled) cover the sampling of images, not an attack that missed something."
 )
+
+
+def unchecked(doubt: Doubt) -> bool:
+    """Whether a check was left out: then it has status ok and no figure, and says so."""
+    return doubt["figure"] is None and doubt["says"].startswith("Not checked")
 
 
 def notes(summary: Summary) -> list[tuple[str, str]]:
@@ -29,6 +34,10 @@ def notes(summary: Summary) -> list[tuple[str, str]]:
     found += [("plain", sentence) for sentence in findings(summary)]
     found.append(("dim", f"Rates in per cent with 95 % intervals. {protocol(summary)}."))
     found.append(("dim", f"Cost: {spent(summary)}."))
+    if skipped := [doubt["check"] for doubt in summary["doubts"] if unchecked(doubt)]:
+        found.append(
+            ("dim", f"Not checked: {', '.join(skipped)}; the page says why, and `weakspot doctor --full` runs them.")
+        )
     if any(cell["kind"] == "adversarial" for cell in summary["threats"].values()):
         found.append(("dim", UPPER_BOUND))
     return found

@@ -85,7 +85,9 @@ class Pair(TypedDict):
     source: str
     target: str
     samples: Count
-    """Samples of the source that were driven at the target."""
+    """Samples of the source that were attacked."""
+    aimed: Count
+    """Of them, those that were aimed at the target; the others, whose shortlist it is not on, count as not ending."""
     ended: Count
     """Of them, those that end as the target, clean ones included."""
     already: Count
@@ -101,6 +103,8 @@ class Pair(TypedDict):
     """Mean of both directions."""
     asymmetric: Rank | None
     """Half their difference: above 0 where this direction is the easier one."""
+    least_radius: Annotated[float, Field(ge=0)] | None
+    """Median least radius of the images that were driven there; null unless the attack looked for it (bisections)."""
 
 
 @strict
@@ -131,6 +135,12 @@ class Pairs(TypedDict):
     """Of `ended`, those predicted as the target when clean."""
     attacked: Count
     """How many directed pairs were attacked."""
+    aimed: Count
+    """How many times an image was aimed at a class; below `possible` where each image has a shortlist."""
+    possible: Count
+    """How many times that would be with every image aimed at every other class."""
+    least_radii: list[list[Annotated[float, Field(ge=0)] | None]] | None
+    """As in `top`, all of them; null unless looked for."""
     top: list[Pair]
     """The most successful pairs, most successful first."""
     classes: list[PairClass]

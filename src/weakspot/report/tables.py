@@ -14,6 +14,7 @@ from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.schema_cell import Role
 from weakspot.report.words import (
     NONE,
+    amount,
     balanced,
     cells,
     chance,
@@ -203,6 +204,8 @@ def _pairs(summary: Summary) -> Grid:
         "n": [f"{pair['samples']:,}" for pair in found],
         "already clean": [f"{pair['already']:,}" for pair in found],
     }
+    if any(pair["least_radius"] is not None for pair in found):
+        made["least radius"] = [amount(pair["least_radius"]) for pair in found]
     return Grid("Directed pairs, easiest first", made, ("from", "to"))
 
 

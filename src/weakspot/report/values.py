@@ -20,7 +20,19 @@ from weakspot.report.words import cells
 
 CLASS = tuple(key for key in ClassEntry.__annotations__ if key != "name")
 SPREAD = ("balanced_accuracy", "balanced_low", "balanced_high", *Disparity.__annotations__)
-DIRECTED = ("count", "share", "already", "back", "symmetric", "asymmetric", "hub", "exposure", "slope", "radius")
+DIRECTED = (
+    "count",
+    "share",
+    "already",
+    "back",
+    "symmetric",
+    "asymmetric",
+    "least_radius",
+    "hub",
+    "exposure",
+    "slope",
+    "radius",
+)
 HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *RELATED, *TRAINED, *LATENT)
 
 
@@ -78,17 +90,20 @@ def _pairs(summary: Summary) -> Iterator[Mapping[str, Any]]:
     start = {"threat": "pairs", "kind": "adversarial"}
     if found["success"] is None or found["ended"] is None or found["samples"] is None or found["already"] is None:
         for pair in found["top"]:
-            yield {**start, "scope": "pair", "class": pair["source"], **pair, "count": pair["ended"],
+            row = {key: value for key, value in pair.items() if key in DIRECTED}
+            yield {**start, "scope": "pair", "class": pair["source"], "target": pair["target"],
+                   "samples": pair["samples"], "low": pair["low"], "high": pair["high"], **row, "count": pair["ended"],
                    "share": pair["success"]}  # fmt: skip
     else:
-        success, samples = np.array(found["success"], float), np.array(found["samples"])
+        success, samples, least = np.array(found["success"], float), np.array(found["samples"]), found["least_radii"]
         split, limits = parts(success), wilson(np.array(found["ended"]), samples)
         for i, j in np.argwhere((samples > 0) & ~np.eye(len(samples), dtype=bool)).tolist():
             yield {**start, "scope": "pair", "class": found["sources"][i], "target": found["targets"][j],
                    "samples": found["samples"][i][j], "count": found["ended"][i][j], "already": found["already"][i][j],
                    "share": found["success"][i][j], "low": number(limits.low[i, j]), "high": number(limits.high[i, j]),
                    "back": found["success"][j][i], "symmetric": number(split.symmetric[i, j]),
-                   "asymmetric": number(split.asymmetric[i, j])}  # fmt: skip
+                   "asymmetric": number(split.asymmetric[i, j]),
+                   "least_radius": None if least is None else least[i][j]}  # fmt: skip
     for entry in found["classes"]:
         yield {**start, "scope": "pair class", "class": entry["name"], "hub": entry["hub"],
                "exposure": entry["exposure"]}  # fmt: skip
