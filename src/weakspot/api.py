@@ -22,7 +22,7 @@ from weakspot.models import frozen
 from weakspot.planning import Prepared, as_many_classes, default_data, device_of, load_model, on_device, prepare
 from weakspot.rarity import Rarity, rare_or_hard
 from weakspot.run import Run, open_run
-from weakspot.store import write_atomically, write_json
+from weakspot.store import write_json, write_text
 from weakspot.threats.precision import with_rough
 from weakspot.training import adjust, export, train
 
@@ -141,7 +141,7 @@ def carry_out(
     for line in auditing.open_run(prepared.folder, prepared.manifest):
         remark(line)
     text = to_yaml(prepared.config)
-    write_atomically(prepared.folder / "config.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_text(prepared.folder / "config.yaml", text)
     todo, lines = auditing.pending(prepared.folder, prepared.units, prepared.part)
     for line in lines:
         remark(line)

@@ -32,7 +32,7 @@ from weakspot.report.explain_links import link_section
 from weakspot.report.explain_summary import Measured, summarise_explanation
 from weakspot.run import Run
 from weakspot.run import open_run as open_audit
-from weakspot.store import read_json, write_atomically, write_json
+from weakspot.store import read_json, write_json, write_text
 
 PAIRS = ("gradient,random", "attack,random")
 IMAGES = 100
@@ -147,7 +147,7 @@ def explain(
     for line in auditing.open_run(plan.folder, plan.manifest):
         tell(line)
     text = to_yaml(plan.config)
-    write_atomically(plan.folder / "config.yaml", lambda aside: aside.write_text(text))
+    write_text(plan.folder / "config.yaml", text)
     for side, loaded in zip(SIDES, plan.models, strict=False):
         module = on_device(plan.device, loaded.module)
         with frozen(module):

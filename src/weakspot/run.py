@@ -25,7 +25,7 @@ from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.summary import summarise
 from weakspot.report.values import to_csv
 from weakspot.report.words import headline
-from weakspot.store import read_json, read_units, write_atomically, write_json
+from weakspot.store import read_json, read_units, write_json, write_text
 
 LATENT = "latent.json"
 FEATURES = "features.npz"
@@ -145,7 +145,7 @@ class Run:
         for path, make in ((latex, to_latex), (csv, to_csv), (markdown, to_markdown)):
             if path is not None:
                 text = make(self.summary)
-                write_atomically(Path(path), lambda aside, text=text: aside.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+                write_text(Path(path), text)
         return page
 
     def show(

@@ -72,10 +72,14 @@ def _setup_error(path: Path, error: Exception) -> SetupError:
     return SetupError(f"cannot write {path}: {str(error).splitlines()[0]}; give another folder with --out")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, atomically."""
+    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, atomically; NaN is refused, undefined values must be None."""
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -18,9 +18,8 @@ def folded(module: nn.Module) -> nn.Module:
     if any(part.training for part in module.modules()):
         return module
     try:
-        # Hooks of the owner's are called with symbols here, and his code may raise anything.
         traced = fx.symbolic_trace(module)
-    except Exception:
+    except Exception:  # the owner's code is called with symbols, and may raise anything
         return module
     traced = deepcopy(traced)  # its submodules were the owner's own
     parts = dict(traced.named_modules())

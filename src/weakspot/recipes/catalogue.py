@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weakspot.errors import InputError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
-from weakspot.store import write_atomically
+from weakspot.store import write_text
 
 MODULES = {"fashion-cnn": "fashion_cnn", "fairness": "fairness", "longtail-pilot": "longtail_pilot"}
 """Each holds a `STUDY`; it is imported when it is asked for."""
@@ -82,5 +82,5 @@ def reproduce(
 
 def _write(folder: Path, pages: Mapping[str, str]) -> list[Path]:
     for file, text in pages.items():
-        write_atomically(folder / file, lambda aside, text=text: aside.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        write_text(folder / file, text)
     return [folder / file for file in pages]

@@ -17,7 +17,7 @@ from weakspot.report.judged import CORRUPTED, rows_of
 from weakspot.report.summary import CLEAN
 from weakspot.report.thumbnails import drawn, magnified, unit
 from weakspot.report.words import printable
-from weakspot.store import write_atomically
+from weakspot.store import write_atomically, write_text
 
 MOST = 100
 """How many images are read again from the data at most: of a large cell a folder of thousands would help nobody."""
@@ -147,7 +147,7 @@ def behind(
     names = manifest["data"]["classes"]
     found = [*(kept[key] for key in sorted(kept)), *(replace(each, stored=False) for each in read)]
     if found:
-        write_atomically(folder / "margins.csv", lambda aside: aside.write_text(margins(found), encoding="utf-8"))
+        write_text(folder / "margins.csv", margins(found))
     return Behind(
         source=names[cell[0]],
         predicted=names[cell[1]],
@@ -176,7 +176,7 @@ def _write(folder: Path, record: Mapping[str, Any], rows: Outcomes, at: int, bef
         files |= {"added": f"{start}-added-x{factor}.png", "attacked": f"{start}-attacked.png"}
     for what, image in pictures.items():
         picture = drawn(image)
-        write_atomically(folder / files[what], lambda aside, picture=picture: picture.save(aside, "PNG"))  # type: ignore[misc]
+        write_atomically(folder / files[what], lambda aside, picture=picture: picture.save(aside, "PNG"))  # type: ignore[misc]  # bound: the loop goes on
     return Kept(
         threat=str(record["threat"]),
         sample=int(record["sample"]),

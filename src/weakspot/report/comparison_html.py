@@ -33,7 +33,7 @@ from weakspot.report.figures import (
 )
 from weakspot.report.page import render
 from weakspot.report.words import points
-from weakspot.store import write_atomically
+from weakspot.store import write_text
 
 TONES = {"better": (CLEAN, "circle"), "worse": (ROBUST, "diamond"), "": (OTHERS[-1], "square")}
 LEGEND = {"worse": "worse", "better": "better", "": "not resolved"}
@@ -47,7 +47,7 @@ def write_comparison(path: Path, summary: ComparisonSummary) -> None:
 
     """
     page = comparison_page(summary)
-    write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
+    write_text(path, page)
 
 
 def comparison_page(summary: ComparisonSummary) -> str:

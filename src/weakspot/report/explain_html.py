@@ -18,7 +18,7 @@ from weakspot.report.explain_tables import (
 )
 from weakspot.report.page import render
 from weakspot.report.words import printable, rank
-from weakspot.store import write_atomically
+from weakspot.store import write_text
 
 
 def write_explanation(path: Path, summary: dict[str, Any], drawn: Sequence[Drawn]) -> None:
@@ -47,7 +47,7 @@ def write_explanation(path: Path, summary: dict[str, Any], drawn: Sequence[Drawn
         "pairs_said": pairs_said(summary),
     }
     page = render("explain.html", {}, content)
-    write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
+    write_text(path, page)
 
 
 def verdict(summary: dict[str, Any]) -> str:

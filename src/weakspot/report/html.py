@@ -18,7 +18,7 @@ from weakspot.report.tables import class_rows, disparity, roles, sizes_differ
 from weakspot.report.thumbnails import worst_confusions
 from weakspot.report.verdict import verdict
 from weakspot.report.words import cells, headline, images, single_corruptions
-from weakspot.store import write_atomically
+from weakspot.store import write_text
 
 FEW_ROWS = 10
 """How many of its confusions a single corruption shows: there may be a hundred of them."""
@@ -38,7 +38,7 @@ def write_html(
 
     """
     page = to_html(summary, manifest, found, latent)
-    write_atomically(path, lambda aside: aside.write_text(page, encoding="utf-8"))
+    write_text(path, page)
 
 
 def to_html(
