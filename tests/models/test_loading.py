@@ -154,7 +154,7 @@ def test_data_of_another_kind_is_refused(run, change, says):
     [
         ("{", "cannot be read"),
         ("[]", "must hold a JSON object"),
-        ("{}", "zoo: "),
+        ("{}", "zoo is needed"),
         (json.dumps(SHAPE | {"zoo": "small-cnn", "temperature": 2}), "temperature"),
         (json.dumps(SHAPE | {"zoo": "small-cn"}), "did you mean 'small-cnn'"),
         (json.dumps(SHAPE | {"zoo": "small-cnn", "head": "robust"}), "head"),

@@ -18,7 +18,7 @@ def test_address_reads_back():
     threat = parse_threat("targeted(target=3,steps=7)@linf:0.1")
     assert threat == Targeted(radius="linf:0.1", target=3, steps=7)
     assert parse_threat(threat_address(threat)) == threat
-    with pytest.raises(InputError, match="target: Field required"):
+    with pytest.raises(InputError, match="target is needed"):
         parse_threat("targeted@linf:0.1")
 
 
