@@ -1,13 +1,13 @@
 """Configurations: frozen pydantic dataclasses that refuse unknown keys, written once for Python, flags and YAML."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 import yaml
 from pydantic.dataclasses import dataclass
 
-from weakspot.errors import InputError
+from weakspot.errors import InputError, unknown
 
 T = TypeVar("T")
 
@@ -18,11 +18,11 @@ def settings(cls: type[T]) -> type[T]:
     made = dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
     construct = made.__init__
 
-    def __init__(self: T, **fields: object) -> None:
+    def __init__(self: T, **given: object) -> None:
         try:
-            construct(self, **fields)
+            construct(self, **given)
         except pydantic.ValidationError as error:
-            raise InputError(one_line(cls.__name__, error)) from None
+            raise InputError(one_line(cls, error)) from None
 
     made.__init__ = __init__  # type: ignore[assignment]  # the same constructor with a one-line error
     return made  # type: ignore[return-value]  # pydantic's dataclass is the class itself
@@ -42,17 +42,19 @@ def to_yaml(config: Any) -> str:
     return yaml.safe_dump(plain(config), sort_keys=False)
 
 
-def one_line(what: str, error: pydantic.ValidationError) -> str:
-    """Pydantic's findings as one line."""
-    found = []
+def one_line(config: type, error: pydantic.ValidationError) -> str:
+    """Pydantic's findings about this configuration as one line."""
+    found, known = [], [field.name for field in fields(config)]
     for detail in error.errors():
         where = ".".join(str(part) for part in detail["loc"])
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "missing":  # pydantic's input is then its own record of all arguments
             found.append(f"{where} is needed")
+        elif detail["type"] == "unexpected_keyword_argument":
+            found.append(str(unknown("option", where, known)))
         else:
             found.append(f"{where}: {message}, got {detail['input']!r}" if where else message)
-    return f"{what}: " + "; ".join(found)
+    return f"{config.__name__}: " + "; ".join(found)
 
 
 @settings

@@ -24,7 +24,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
     names = sorted(known)
     near = get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {what} {name!r}; {hint}known: {', '.join(names)}")
+    return InputError(f"unknown {what} {name!r}; {hint}known: {', '.join(names) or 'none'}")
 
 
 def reason(error: BaseException) -> str:

@@ -75,6 +75,8 @@ def test_a_killed_process_leaves_a_run_that_ends_the_same(whole: Path, tmp_path:
             assert process.poll() is None, "it must not end by itself"
             time.sleep(0.05)
         assert (tmp_path / "hanging").exists(), "it must reach the middle of the second epoch"
+        with pytest.raises(InputError, match="another process trains in"):
+            short_run(out)
     finally:
         process.kill()  # SIGKILL
         process.wait()

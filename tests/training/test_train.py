@@ -215,6 +215,7 @@ def test_a_class_without_samples_is_no_obstacle(tmp_path: Path) -> None:
         ({"lr": 0.0}, "lr"),
         ({"lr": 1e300}, "lr"),
         ({"validation": 0.9}, "validation"),
+        ({"validation": 0.0, "select": "worst"}, "compares epochs on held-out images"),
         ({"average": 1.0}, "average"),
         ({"model": "resnet81"}, "did you mean 'resnet18'"),
         ({"head": "cosin"}, "did you mean 'cosine'"),
@@ -248,7 +249,7 @@ def test_a_wrong_argument_is_one_clear_line_and_leaves_no_folder(
         ({"average": "sw"}, "'swa'"),
         ({"precision": "fp16"}, "'fp32' or 'bf16'"),
         ({"sampler": "aware"}, "'shuffled' or 'class-aware'"),
-        ({"epoch": 3}, "epoch: Unexpected keyword argument"),
+        ({"epoch": 3}, "unknown option 'epoch'; did you mean 'epochs'?"),
     ],
 )
 def test_a_stored_configuration_reads_back_and_wrong_ones_do_not(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import yaml
+from filelock import BaseFileLock, FileLock, Timeout
 from jaxtyping import Int
 from torch import Tensor, nn
 
@@ -34,6 +35,7 @@ DATA = "data.json"
 SHOWN = 5
 """How many classes without training images are named."""
 POLICY = "policy.json"
+LOCK = ".lock"
 
 
 def claim(folder: Path, config: TrainConfig, device: torch.device, processes: int) -> None:
@@ -58,6 +60,26 @@ def claim(folder: Path, config: TrainConfig, device: torch.device, processes: in
         raise SetupError(f"cannot make the run folder {folder}: {error.strerror}; choose another out") from error
     write(path, config.to_yaml().encode())
     write(folder / ENVIRONMENT, (dumps(environment(device, processes), indent=2) + "\n").encode())
+
+
+def lock_of(folder: Path) -> BaseFileLock:
+    """The lock of a run folder; the system opens it again when its process ends, however it ends."""
+    return FileLock(folder / LOCK)
+
+
+def take(lock: BaseFileLock, folder: Path) -> None:
+    """Keep other processes out of a claimed folder: two that write into it would mix their epochs.
+
+    Raises:
+        InputError: another process trains in it.
+
+    """
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"another process trains in {folder}; wait until it has ended, or choose another out"
+        ) from error
 
 
 def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:

@@ -9,7 +9,7 @@ from weakspot.contracts import Data
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.training.loss import Loss
 from weakspot.training.objective import Objective
-from weakspot.training.options import Precision
+from weakspot.training.options import Precision, Select
 from weakspot.training.policy import Policy
 
 KNOBS = {
@@ -98,6 +98,19 @@ def check_loss(loss: Loss, objective: Objective, smoothing: float) -> None:
         )
     if smoothing:
         raise InputError(f"loss {loss.name} knows no smoothed labels, got smoothing={smoothing:g}; use smoothing=0")
+
+
+def check_select(select: Select, validation: float) -> None:
+    """Refuse to look for an epoch where there is nothing to look at; by default the last one is then taken.
+
+    Raises:
+        InputError: `select` asks for held-out images, and none are held out.
+
+    """
+    if select in ("worst", "sum") and not validation:
+        raise InputError(
+            f"select={select} compares epochs on held-out images, got validation=0; use validation=0.1 or select=last"
+        )
 
 
 def check_policy(

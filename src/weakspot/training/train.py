@@ -11,7 +11,7 @@ from weakspot.contracts import Data
 from weakspot.models import digest
 from weakspot.models.adjustments import adjustment_address, adjustment_of
 from weakspot.models.checkpoints import sha256
-from weakspot.training.folder import claim, mark_data, mark_origin
+from weakspot.training.folder import claim, lock_of, mark_data, mark_origin, take
 from weakspot.training.longtail import address_of as loss_address
 from weakspot.training.longtail import loss_of
 from weakspot.training.loop import fit
@@ -27,6 +27,7 @@ from weakspot.training.resolve import (
     check_data,
     check_loss,
     check_policy,
+    check_select,
     device_of,
     precision_of,
     radius_of,
@@ -136,22 +137,28 @@ def train(
         seed=seed,
     )
     check_loss(longtail, objective, smoothing)
+    check_select(select, validation)
     check_policy(fair, objective, epochs=epochs, validation=validation, average=average, sampler=sampler)
     folder = Path(out) if out is not None else Path("runs") / name_of(config)
     team, place = team_on(place)
     run = prepare(config, objective, fair, data, model, place, folder, team, longtail)
 
+    lock = lock_of(folder)
+
     def enter() -> None:
         claim(folder, config, place, team.size)
+        take(lock, folder)
         mark_data(folder, data, run.kept, run.held)
         mark_origin(folder, fair, objective)
 
-    team.on_main(enter)
     try:
+        team.on_main(enter)
         with tracking(track, folder, config.plain(), data.classes, place) as log:
             fit(run, log)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
+    finally:
+        lock.release()
     return folder
 
 
