@@ -151,3 +151,20 @@ def test_the_sentinel_stays_small_where_there_is_nothing_to_find():
     rows, _ = measure(model, parse_threat("standard@linf:0.01"), "standard@linf:0.01", images, labels, sample, 0)
     assert rows.correct.all()
     assert (rows.forwards > 1500).sum() <= 4  # 5 % at random and 5 % with the lowest margins met the squares
+
+
+class Hidden(Honest):
+    """The same without a gradient: squares lower its margins by a quarter and break nothing."""
+
+    def forward(self, images):
+        return super().forward(images.detach()) + 0 * images.sum()
+
+
+def test_the_sentinel_widens_where_a_probe_only_comes_nearer_than_all_gradients():
+    model, sample = Hidden(2), torch.arange(40)
+    images = uniform((1, 6, 6), sample, 0, "images") * 0.2 + (sample % 2).view(-1, 1, 1, 1) * 0.8
+    labels = model(images).argmax(1)
+    rows, _ = measure(model, parse_threat("standard@linf:0.1"), "standard@linf:0.1", images, labels, sample, 0)
+    assert rows.correct.all()
+    assert (rows.forwards > 500).all()
+    assert (rows.forwards > 5000).sum() == 12  # the hardest 30 % of each class

@@ -4,7 +4,7 @@ AutoAttack spends most of its time on samples that stay robust. Here short attac
 logits can mask clear the easy samples away; survivors get likely targets and another loss; each class's hardest ones
 get all targets and long runs. A sentinel then sends attacks of another kind (without gradients; minimum norm) after
 a few survivors: random ones, which bound what the search may have missed, and the most promising ones of each class.
-Where the sentinel breaks one, the search widens by itself to all survivors of the block.
+Where the sentinel outdoes what came before, the search widens by itself to all survivors of the block.
 """
 
 from math import ceil
@@ -18,7 +18,7 @@ from torch import Tensor
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
-from weakspot.maths.losses import cross_entropy, dlr, probability_margin, scaled_cross_entropy
+from weakspot.maths.losses import cross_entropy, dlr, margin, probability_margin, scaled_cross_entropy
 from weakspot.rng import uniform
 from weakspot.threats.apgd import apgd, extreme_start
 from weakspot.threats.apgd_t import ranked, towards
@@ -31,6 +31,10 @@ SENTINEL = 0.05
 
 HARD = 0.3
 """The share of each class's survivors that get the longer runs."""
+
+GAIN = 0.05
+"""A probe that lowers a margin, which all stages before left there, by more than this share of the clean one outdoes
+them."""
 
 LOSSES: dict[str, Loss] = {
     "ce": cross_entropy,
@@ -90,18 +94,19 @@ class Stage:
 
 @settings
 class Sentinel:
-    """Attacks of another kind on a few survivors; where one breaks a sample, on all of the block.
+    """Attacks of another kind on a few survivors; where one outdoes the gradient stages, on all of the block.
 
-    All then get what the few got, and each class's hardest ones the attack at AutoAttack's length. The few are a random
-    part and the part with the lowest margins, each SENTINEL of the survivors, and in both the classes take turns, so
-    that none is left out. The random part bounds what the search may have missed.
+    It does where it breaks a sample, or lowers a margin by more than GAIN of the clean one. All then get what the few
+    got, and each class's hardest ones the attack at AutoAttack's length. The few are a random part and the part with
+    the lowest margins, each SENTINEL of the survivors, and in both the classes take turns, so that none is left out.
+    The random part bounds what the search may have missed.
     """
 
     radius: RadiusField
     name: ClassVar[str] = "sentinel"
 
     def run(self, search: Search, rows: Rows) -> None:
-        """Probe, and widen where a probe succeeds."""
+        """Probe, and widen where a probe outdoes what came before."""
         wide: list[tuple[Part, Part]] = [
             (FabT(radius=self.radius, targets=3, steps=40), FabT(radius=self.radius)),
             (Square(radius=self.radius, queries=500), Square(radius=self.radius)),
@@ -110,11 +115,14 @@ class Sentinel:
         chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
         for probe, full in wide:
             probed = search.alive(chosen)
-            if len(probed):
-                probe.run(search, probed)
-            broken = probed[search.lowest[probed] < 0]
-            search.oracle.credit(broken, f"sentinel:{probe.name}")
-            if len(broken):
+            if not len(probed):
+                break
+            before = search.lowest[probed]
+            probe.run(search, probed)
+            now = search.lowest[probed]
+            search.oracle.credit(probed[now < 0], f"sentinel:{probe.name}")
+            clean = margin(search.clean_logits[probed], search.labels[probed])
+            if ((now < 0) | (before - now > GAIN * clean)).any():
                 left = search.alive(rows)
                 fresh = left[~torch.isin(left, probed)]
                 if len(fresh):
