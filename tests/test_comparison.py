@@ -1,6 +1,7 @@
 """`weakspot.compare` and `weakspot compare`: numbers against plain loops and statsmodels, gates, refusals, outputs."""
 
 import copy
+import dataclasses
 import io
 import json
 import re
@@ -68,15 +69,69 @@ def check(summary):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
-def robust(number):
-    """Label, and whether every attack fails, by sample; without the code under test."""
+def right_under(number, threats):
+    """Label, and whether the model is right on the sample clean and under all of these, by a plain loop."""
     table = rows_of(number, plan_of(number))
     right = {}
     for sample, label, threat, correct in zip(table.sample, table.label, table.threat, table.correct, strict=True):
-        if "@linf" in threat or threat == "clean":
+        if threat in ("clean", *threats):
             before = right.get(int(sample), (int(label), True))
             right[int(sample)] = (before[0], before[1] and bool(correct))
     return right
+
+
+def test_a_gain_that_only_one_attack_shows_is_counted_by_a_plain_loop(folder, found):
+    attacks = [threat["address"] for threat in plan_of(0)["threats"] if threat["kind"] == "adversarial"]
+    shown = found.summary["comparisons"][0]["fake_gains"]
+    assert [each["threat"] for each in shown] == attacks
+    assert len(attacks) == 2
+    for each in shown:
+        weak, strong = ([right_under(number, of) for number in (0, 3)] for of in ([each["threat"]], attacks))
+        by_class = {}
+        for sample, (label, _) in weak[0].items():
+            gains = [int(after[sample][1]) - int(before[sample][1]) for before, after in (weak, strong)]
+            by_class.setdefault(label, []).append(gains)
+        gain, confirmed = (mean(mean(pair[at] for pair in pairs) for pairs in by_class.values()) for at in (0, 1))
+        assert each["gain"] == pytest.approx(gain)
+        assert each["confirmed"] == pytest.approx(confirmed)
+        assert each["value"] == pytest.approx(gain - confirmed)
+        assert each["low"] < each["value"] < each["high"]
+        assert each["seen"] == (each["low"] > 0)
+        for number, one in enumerate(each["classes"]):
+            assert one["name"] == runs.CIFAR[number]
+            assert one["value"] == pytest.approx(mean(a - b for a, b in by_class[number]))
+    several = weakspot.compare([folder / "run0", folder / "run1"], folder / "run3")
+    assert several.summary["comparisons"][0]["fake_gains"] == []
+
+
+def test_a_fake_gain_is_flagged(tmp_path):
+    """Model 1 fools the first attack and not the second: right under the first on every image."""
+    for number in (0, 1):
+        plan = plan_of(number)
+        made = rows_of(0, plan)
+        first = plan["threats"][1]["address"]
+        right = made.sample[(made.threat == "clean") & made.correct]
+        lifted = (made.threat == first) & np.isin(made.sample, right) & (number == 1)
+        correct = made.correct | lifted
+        prediction = np.where(lifted, made.label, made.prediction)
+        margin = np.where(lifted, np.abs(made.margin), made.margin)
+        runs.write(tmp_path / f"run{number}", plan, dataclasses.replace(
+            made, correct=correct, prediction=prediction, margin=margin))  # fmt: skip
+    summary = weakspot.compare(tmp_path / "run0", tmp_path / "run1").summary
+    flagged, honest = summary["comparisons"][0]["fake_gains"]
+    assert flagged["seen"]
+    assert flagged["low"] > 0.05
+    assert not honest["seen"]
+    check(summary)
+    table = shown(summary, 200).partition("Gains under one attack")[2].splitlines()
+    flags = ["fake" in next(line for line in table if each["threat"] in line) for each in (flagged, honest)]
+    assert flags == [True, False]
+
+
+def robust(number):
+    """Label, and whether every attack fails, by sample; without the code under test."""
+    attacks = [threat["address"] for threat in plan_of(number)["threats"] if threat["kind"] == "adversarial"]
+    return right_under(number, attacks)
 
 
 def test_the_published_schema_is_the_types_one():

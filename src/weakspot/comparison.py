@@ -11,7 +11,8 @@ from weakspot.analysis.gates import parse
 from weakspot.analysis.measures import run_measures
 from weakspot.analysis.relate import Correlation
 from weakspot.analysis.same_runs import refuse_different, remarks
-from weakspot.analysis.scores import Scores, attacked, scores
+from weakspot.analysis.scores import Scores, alone, attacked, scores
+from weakspot.analysis.worst_case import ROBUST
 from weakspot.errors import InputError
 from weakspot.report.comparison_html import write_comparison
 from weakspot.report.comparison_schema import (
@@ -20,11 +21,13 @@ from weakspot.report.comparison_schema import (
     Compared,
     ComparedRun,
     ComparisonSummary,
+    FakeGain,
     GateResult,
     OverModels,
     Side,
 )
 from weakspot.report.conditions import compare_sides, condition, differences, judged
+from weakspot.report.fake_gains import fake_gains
 from weakspot.report.numbers import draws_for, number
 from weakspot.report.over_models import related
 from weakspot.run import Run
@@ -66,16 +69,21 @@ class Method:
     @cached_property
     def scores(self) -> list[dict[str, Scores]]:
         """The scores of each run."""
-        return [found for found, _ in self._read]
+        return [found for found, _, _ in self._read]
 
     @cached_property
     def attraction(self) -> list[dict[str, Correlation]]:
         """How CFPS goes with class accuracy in each run."""
-        return [found for _, found in self._read]
+        return [found for _, found, _ in self._read]
 
     @cached_property
-    def _read(self) -> list[tuple[dict[str, Scores], dict[str, Correlation]]]:
-        """Both; the rows of a run are read once, and not kept."""
+    def alone(self) -> list[dict[str, Scores]]:
+        """The scores of each run under each attack alone."""
+        return [found for _, _, found in self._read]
+
+    @cached_property
+    def _read(self) -> list[tuple[dict[str, Scores], dict[str, Correlation], dict[str, Scores]]]:
+        """All three; the rows of a run are read once, and not kept."""
         return [_read(run) for run in self.runs]
 
     def described(self) -> Side:
@@ -133,6 +141,7 @@ def compare(
                     scope: condition(each, _of(scope, methods[0]), _of(scope, method), names)
                     for scope, each in found.items()
                 },
+                "fake_gains": _fake_gains(methods[0], method, names),
                 "alignment": _alignment(methods[0].runs[0], method.runs[0]),
             }
         )
@@ -154,10 +163,18 @@ def compare(
     )
 
 
-def _read(run: Run) -> tuple[dict[str, Scores], dict[str, Correlation]]:
+def _read(run: Run) -> tuple[dict[str, Scores], dict[str, Correlation], dict[str, Scores]]:
     threats, rows = run.manifest["threats"], run.rows
     classes = len(run.manifest["data"]["classes"])
-    return scores(threats, rows), cfps_with_accuracy(attacked(threats, rows), classes)
+    return scores(threats, rows), cfps_with_accuracy(attacked(threats, rows), classes), alone(threats, rows)
+
+
+def _fake_gains(first: Method, last: Method, names: Sequence[str]) -> list[FakeGain]:
+    """What single attacks say was gained and all together do not confirm; of one run each."""
+    if len(first.runs) > 1 or len(last.runs) > 1 or not first.alone[0]:
+        return []
+    robust = first.scores[0][ROBUST], last.scores[0][ROBUST]
+    return fake_gains(first.alone[0], last.alone[0], robust, names)
 
 
 def _over_models(methods: Sequence[Method]) -> dict[str, OverModels]:

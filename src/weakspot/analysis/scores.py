@@ -48,13 +48,25 @@ def attacked(threats: Sequence[Mapping[str, Any]], rows: Outcomes) -> dict[str, 
     clean = rows.of(CLEAN)
     if len(clean):
         found[CLEAN] = clean
-    attacks = [threat for threat in threats if threat["kind"] == "adversarial"]
-    if attacks:
-        first = [threat["address"] for threat in attacks if threat["radius"] == attacks[0]["radius"]]
-        worst = worst_case(rows, [CLEAN, *first])
+    if attacks := _at_first_radius(threats):
+        worst = worst_case(rows, [CLEAN, *attacks])
         if len(worst):
             found[ROBUST] = worst
     return found
+
+
+def alone(threats: Sequence[Mapping[str, Any]], rows: Outcomes) -> dict[str, Scores]:
+    """The scores under each attack that "robust" consists of, as if it were the only one; empty where it is."""
+    attacks = _at_first_radius(threats)
+    if len(attacks) < 2:
+        return {}
+    return {address: _sorted(worst_case(rows, [CLEAN, address])) for address in attacks}
+
+
+def _at_first_radius(threats: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The addresses of the attacks of the first radius."""
+    attacks = [threat for threat in threats if threat["kind"] == "adversarial"]
+    return [threat["address"] for threat in attacks if threat["radius"] == attacks[0]["radius"]]
 
 
 def _sorted(rows: Outcomes) -> Scores:

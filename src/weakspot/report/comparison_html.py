@@ -7,9 +7,11 @@ from typing import Any
 from weakspot.report.comparison_schema import ClassChange, ComparisonSummary, Condition
 from weakspot.report.comparison_tables import (
     COVERED,
+    FAKE,
     about_models,
     class_grid,
     evidence,
+    fake_grid,
     gate_grid,
     models_grid,
     ordered,
@@ -60,7 +62,13 @@ def comparison_page(summary: ComparisonSummary) -> str:
             drawings[f"change-{number}-{place}"] = change_figure(found)
             conditions[scope] = (f"change-{number}-{place}", class_grid(found, scope))
         sections.append(
-            {"compared": compared, "whole": whole_grid(compared), "conditions": conditions, "said": remarks(compared)}
+            {
+                "compared": compared,
+                "whole": whole_grid(compared),
+                "conditions": conditions,
+                "said": remarks(compared),
+                "fake": fake_grid(compared),
+            }
         )
     content = {
         "summary": summary,
@@ -69,6 +77,7 @@ def comparison_page(summary: ComparisonSummary) -> str:
         "failures": [f"{each['clause']}: {evidence(each)}" for each in summary["gates"] if not each["passed"]],
         "warnings": warnings(summary),
         "covered": COVERED,
+        "about_fake": FAKE,
         "models": models_grid(summary),
         "about_models": about_models(summary),
     }

@@ -114,6 +114,36 @@ class AlignedFeatures(TypedDict):
 
 
 @strict
+class FakeShare(TypedDict):
+    """The part of a gain that other attacks do not confirm."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    seen: bool
+    """Whether the lower limit is above 0."""
+
+
+@strict
+class FakeClass(FakeShare):
+    """Of one class alone, at the same level: of many classes some are seen by chance."""
+
+    name: str
+
+
+@strict
+class FakeGain(FakeShare):
+    """What one attack alone says was gained, and all attacks together do not confirm; means over classes."""
+
+    threat: str
+    gain: Rank | None
+    """Under this attack alone."""
+    confirmed: Rank | None
+    """Under all attacks together."""
+    classes: list[FakeClass]
+
+
+@strict
 class Compared(TypedDict):
     """The first side against another one."""
 
@@ -122,6 +152,8 @@ class Compared(TypedDict):
     remarks: list[str]
     """Differences that do not forbid the comparison: version, seed of the attacks, device."""
     conditions: dict[str, Condition]
+    fake_gains: list[FakeGain]
+    """For each attack at the first radius; empty with one attack, or where a side has several runs."""
     alignment: AlignedFeatures | None
     """Of the first run of each side; null where one was audited without `--latent`."""
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from weakspot.report.comparison_schema import Change, ClassChange, Compared, ComparisonSummary, Condition, GateResult
+from weakspot.report.comparison_schema import (
+    Change,
+    ClassChange,
+    Compared,
+    ComparisonSummary,
+    Condition,
+    FakeShare,
+    GateResult,
+)
 from weakspot.report.schema_pairs import Correlation
 from weakspot.report.tables import Grid
 from weakspot.report.terminal import MANY, SHOWN, fitted
@@ -78,6 +86,37 @@ def whole_grid(compared: Compared) -> Grid:
     )
 
 
+FAKE = (
+    "A gain that one attack shows and all attacks together do not is fake: it misleads that attack. Means over "
+    "classes, in points, with 95 % intervals; classes are those whose own interval is above 0, one in forty by chance."
+)
+
+
+def fake_grid(compared: Compared) -> Grid:
+    """A line for each attack: the gain that it shows alone, what all confirm, and the rest; no columns without any."""
+    found = compared["fake_gains"]
+    if not found:
+        return Grid("", {}, ())
+    made = {
+        "under": [each["threat"] for each in found],
+        "not confirmed": [spread(each) for each in found],
+        "": ["fake" if each["seen"] else "" for each in found],
+        "gain": [points(each["gain"]) for each in found],
+        "under all": [points(each["confirmed"]) for each in found],
+        "classes": [
+            ", ".join(f"{printable(one['name'])} {spread(one)}" for one in each["classes"] if one["seen"]) or NONE
+            for each in found
+        ],
+    }
+    return Grid("Gains under one attack, and under all", made, ("under", "", "classes"))
+
+
+def spread(share: FakeShare) -> str:
+    """A share with its interval, in points."""
+    limits = "" if share["low"] is None else f" [{points(share['low'])}, {points(share['high'])}]"
+    return f"{points(share['value'])}{limits}"
+
+
 def _ends(change: Change) -> tuple[str, str]:
     return percent(change["first"]), percent(change["last"])
 
@@ -138,7 +177,7 @@ def about_models(summary: ComparisonSummary) -> str:
 
 def _changed(found: Condition) -> str:
     said = [verdict(one) for one in found["classes"]]
-    return f"{said.count('better')} classes better, {said.count('worse')} worse, {said.count('')} not resolved"
+    return f"of the classes {said.count('better')} better, {said.count('worse')} worse, {said.count('')} not resolved"
 
 
 def warnings(summary: ComparisonSummary) -> list[str]:
@@ -203,6 +242,10 @@ def comparison_terminal(summary: ComparisonSummary, width: int = 80) -> Renderab
         scope, found = next(iter(compared["conditions"].items()))
         parts += [*_classes(class_grid(found, scope), found, width), Text()]
         parts += [Text(line) for line in remarks(compared)]
+        grid = fake_grid(compared)
+        if grid.columns:
+            parts += [Text(), Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=5, left=grid.left)]
+            parts += [Text(FAKE, style="dim"), Text()]
     if summary["over_models"]:
         grid = models_grid(summary)
         parts += [Text(), Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=2, left=grid.left)]
