@@ -27,11 +27,11 @@ def hostile():
     return summarise(plan, runs.rows(plan), runs.doubts("fail"))
 
 
-def shown(summary, width, colour=False):
+def shown(summary, width, colour=False, whole=True):
     console = Console(
         width=width, file=io.StringIO(), force_terminal=colour, color_system="truecolor" if colour else None
     )
-    console.print(terminal(summary, width))
+    console.print(terminal(summary, width, whole=whole))
     return console.file.getvalue()
 
 
@@ -231,3 +231,24 @@ def test_words():
     assert (chance(1.0), chance(0.5), chance(0.0), chance(None)) == ("over 99.9", "50.0", "under 0.1", "-")
     assert (amount(None), amount(3.0), amount(1234.4), amount(0.06213)) == ("-", "3", "1,234", "0.0621")
     assert [duration(s) for s in (None, 3.21, 61.0, 7500.0)] == ["-", "3.21 s", "1 min 1 s", "2 h 5 min"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_brief_report_fits_one_screen_and_says_where_the_rest_is(summary, width):
+    text = shown(summary, width, whole=False)
+    assert len(text.splitlines()) < 50
+    assert text.splitlines() == [line for line in text.splitlines() if len(line.rstrip()) <= width]
+    table = text.partition("\n\n")[0]
+    for line in expected(summary):
+        assert any(row.startswith(line[0]) and line[2] in row for row in table.splitlines())
+    assert "Disparity over classes" not in text
+    assert "Disparity over classes" in shown(summary, width)
+    assert "--full" in text
+    assert "--full" not in shown(summary, width)
+
+
+def test_the_brief_report_keeps_what_failed(plan, table):
+    gone = [unit["file"] for unit in plan["units"]][-2:]
+    text = shown(summarise(plan, runs.without(plan, table, gone), runs.doubts("fail"), None, gone), 300, whole=False)
+    for part in ("FAIL input gradients: 6.2 %", "INCOMPLETE: 2 planned units", "upper bound"):
+        assert part in text

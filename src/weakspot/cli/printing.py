@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from weakspot.run import Run
 
 
-def show_run(run: "Run", written: Sequence[Path], output: Output) -> None:
-    """Print the class table, then each written path on a line of its own; or summary.json alone."""
+def show_run(run: "Run", written: Sequence[Path], output: Output, *, full: bool = False) -> None:
+    """Print the report, brief or full, then each written path on a line of its own; or summary.json alone."""
     if output.json:
         say_json(run.summary)
         return
     from weakspot.report.terminal import terminal
 
-    say(terminal(run.summary, width=shutil.get_terminal_size().columns))
+    say(terminal(run.summary, width=shutil.get_terminal_size().columns, whole=full))
     say("")
     for path in written:
         say(pasteable(path))

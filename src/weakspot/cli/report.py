@@ -14,6 +14,7 @@ def report(
     latex: Path | None = None,
     csv: Path | None = None,
     markdown: Path | None = None,
+    full: bool = False,
     output: Output = DEFAULT,
 ) -> None:
     """Print the report of a run, and write it as HTML, LaTeX, CSV or Markdown.
@@ -32,6 +33,8 @@ def report(
         Write every number of every class and threat here.
     markdown
         Write the class table for Markdown here.
+    full
+        Print every table and every finding, not the most important ones.
     output
         What is printed, and where.
 
@@ -40,4 +43,4 @@ def report(
 
     opened = api.open_run(run)
     page = opened.report(html, latex=latex, csv=csv, markdown=markdown)
-    show_run(opened, [page, *(path for path in (latex, csv, markdown) if path is not None)], output)
+    show_run(opened, [page, *(path for path in (latex, csv, markdown) if path is not None)], output, full=full)

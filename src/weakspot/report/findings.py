@@ -22,6 +22,11 @@ def findings(summary: Summary) -> list[str]:
     return found + imbalance_sentences(summary) + latent_sentences(summary)
 
 
+def leading(summary: Summary) -> list[str]:
+    """What a short report says of all that: the easiest directed pair, and what imbalance does."""
+    return ([] if summary["pairs"] is None else aimed(summary["pairs"])[:1]) + imbalance_sentences(summary)
+
+
 def correlated(found: Correlation) -> str:
     """A correlation with its interval and what that resamples: -0.41 [-0.83, +0.33] (resampling classes)."""
     if found["value"] is None:

@@ -1,6 +1,6 @@
 """What stands below the tables: failed checks, what is missing, the worst class, findings, protocol, cost."""
 
-from weakspot.report.findings import findings
+from weakspot.report.findings import findings, leading
 from weakspot.report.schema import Doubt, Summary
 from weakspot.report.tables import about_the_worst
 from weakspot.report.terms import check_name
@@ -17,8 +17,8 @@ def unchecked(doubt: Doubt) -> bool:
     return doubt["figure"] is None and doubt["says"].startswith("Not checked")
 
 
-def notes(summary: Summary) -> list[tuple[str, str]]:
-    """The notes as (style, text), style one of fail, warn, plain and dim."""
+def notes(summary: Summary, *, whole: bool = True) -> list[tuple[str, str]]:
+    """The notes as (style, text), style one of fail, warn, plain and dim; without `whole` the leading findings only."""
     found: list[tuple[str, str]] = [
         (
             doubt["status"],
@@ -31,7 +31,7 @@ def notes(summary: Summary) -> list[tuple[str, str]]:
         found.append(("fail", f"INCOMPLETE: {len(summary['missing']):,} planned units are missing."))
     if (worst := about_the_worst(summary)) is not None:
         found.append(("plain", worst))
-    found += [("plain", sentence) for sentence in findings(summary)]
+    found += [("plain", sentence) for sentence in (findings if whole else leading)(summary)]
     found.append(("dim", f"Rates in per cent with 95 % intervals. {protocol(summary)}."))
     found.append(("dim", f"Cost: {spent(summary)}."))
     if skipped := [doubt["check"] for doubt in summary["doubts"] if unchecked(doubt)]:

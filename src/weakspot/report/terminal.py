@@ -1,4 +1,4 @@
-"""The report on a terminal: every table and the notes; a table that is too wide goes on below."""
+"""The report on a terminal: what most readers look for, or every table; a table that is too wide goes on below."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -20,33 +20,42 @@ MANY = 40
 SHOWN = 20
 WORST = "<- worst"
 """Marks the worst class in words, since colour alone is lost on many readers and in files."""
+BRIEF = ("Threats", "Classes that attract errors or leak")
+"""The titles (as they begin) of the tables that the brief report shows beside the classes."""
 STYLES = {"fail": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
 
 
-def terminal(summary: Summary, width: int = 80) -> RenderableType:
-    """All tables and the notes, for `rich.console.Console.print`.
+def terminal(summary: Summary, width: int = 80, *, whole: bool = False) -> RenderableType:
+    """For `rich.console.Console.print`: the tables of classes and threats, who attracts errors or leaks, the notes.
 
-    Columns that do not fit into `width` stand below the others, with the class again: nothing is left out.
+    With `whole` all tables and all findings. Columns that do not fit into `width` are then folded below the others,
+    with the class again, so that nothing is left out; otherwise they are left to the whole report.
     """
-    said = [Text(text, style=STYLES[style]) for style, text in notes(summary)]
+    said = [Text(text, style=STYLES[style]) for style, text in notes(summary, whole=whole)]
     _, cell = headline(summary)
     if cell is None:
         return Group(Text("This run has no threats."), *said)
     first, *others = grids(summary)
-    parts: list[RenderableType] = [*_classes(summary, first, width), Text()]
-    for number, grid in enumerate(others):
+    shown = [grid for grid in others if whole or grid.title.startswith(BRIEF)]
+    parts: list[RenderableType] = [*_classes(summary, first, width, whole=whole), Text()]
+    for number, grid in enumerate(shown):
         parts += [Text(f"{grid.title}:")] if number else []
-        parts += [*spaced(folded(grid.columns, grid.last, width, left=grid.left)), Text()]
+        tables = folded(grid.columns, grid.last, width, left=grid.left)
+        parts += [*spaced(tables if whole else tables[:1]), Text()]
+    if not whole:
+        left = len(others) - len(shown)
+        said.append(Text(f"All columns, {left} more tables and what they say: weakspot report RUN --full", style="dim"))
     return Group(*parts, *said)
 
 
-def _classes(summary: Summary, grid: Grid, width: int) -> list[RenderableType]:
+def _classes(summary: Summary, grid: Grid, width: int, *, whole: bool) -> list[RenderableType]:
     """The table of classes, of many classes the weakest ones, with the worst one marked."""
     every = class_rows(summary)
     rows = every if len(every) <= MANY else every[:SHOWN]
     made = {heading: values[: len(rows)] for heading, values in grid.columns.items()}
     made["class"] = [f"{row.name} {WORST}" if row.worst else row.name for row in rows]
     tables = folded(made, grid.last, width, left=grid.left)
+    tables = tables if whole else tables[:1]
     for table in tables:
         for row, line in zip(rows, table.rows, strict=True):
             line.style = "bold red" if row.worst else None

@@ -141,9 +141,7 @@ def train(
     check_policy(fair, objective, epochs=epochs, validation=validation, average=average, sampler=sampler)
     folder = Path(out) if out is not None else Path("runs") / name_of(config)
     team, place = team_on(place)
-    run = prepare(config, objective, fair, data, model, place, folder, team, longtail)
-
-    lock = lock_of(folder)
+    run, lock = prepare(config, objective, fair, data, model, place, folder, team, longtail), lock_of(folder)
 
     def enter() -> None:
         claim(folder, config, place, team.size)
