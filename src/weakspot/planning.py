@@ -109,6 +109,9 @@ def prepare(
     planned = plan_threats(named, radii, surrogates(read, where, trust_pickle))
     loaded = load_model(model, weights=weights, data=read, trust_pickle=trust_pickle)
     read = as_many_classes(read, loaded.module)
+    for threat in planned:
+        if (check := getattr(threat, "check", None)) is not None:
+            check(len(read.classes))
     read = read if limit is None else first_of(read, limit)
     config = AuditConfig(
         model=loaded.address,

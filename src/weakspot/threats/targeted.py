@@ -32,6 +32,16 @@ class Targeted:
     name: ClassVar[str] = "targeted"
     kind: ClassVar[Kind] = "adversarial"
 
+    def check(self, classes: int) -> None:
+        """Refuse a target that is no class, before anything is computed.
+
+        Raises:
+            InputError: there is no such class.
+
+        """
+        if self.target >= classes:
+            raise InputError(f"targeted: the model knows the classes 0 to {classes - 1}, got target={self.target}")
+
     def cases(self, logits: Logits, labels: Labels) -> tuple[Rows, Rows]:
         """One image per sample, all aimed at the target.
 
@@ -39,8 +49,7 @@ class Targeted:
             InputError: the model knows no such class.
 
         """
-        if self.target >= logits.shape[1]:
-            raise InputError(f"targeted: the model knows the classes 0 to {logits.shape[1] - 1}, got {self.target}")
+        self.check(logits.shape[1])
         return torch.arange(len(labels), device=labels.device), torch.full_like(labels, self.target)
 
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:

@@ -52,6 +52,16 @@ class StoredCorruption:
             raise InputError(f"a stored corruption is written stored:fog(folder=PATH)@3, got {address!r}")
         return cls(folder=Path(options["folder"]), corruption=corruption, severity=severity_of(parts))
 
+    def check(self, classes: int) -> None:
+        """Refuse a folder without the files, before anything is computed.
+
+        Raises:
+            InputError: a file is missing or damaged.
+
+        """
+        _open(self.folder, self.corruption)
+        _open(self.folder, "labels")
+
     def __call__(self, model: Classifier, images: Images, labels: Labels, sample: Labels, seed: int) -> Images:
         """The stored images of these samples, in [0, 1].
 
