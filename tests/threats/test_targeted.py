@@ -120,5 +120,5 @@ def test_any_number_of_classes(classes):
 def test_a_class_that_does_not_exist_is_refused(digits):
     net, images, labels = digits
     threat = Targeted(radius="linf:0.1", target=10)
-    with pytest.raises(InputError, match="classes 0 to 9, got 10"):
+    with pytest.raises(InputError, match="classes 0 to 9, got target=10"):
         measure(net, threat, "t", images, labels, torch.arange(len(images)), 0)
