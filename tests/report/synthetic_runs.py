@@ -45,7 +45,8 @@ def manifest(classes, attacks=QUICK, samples=2000, corruptions=()) -> dict[str, 
         radius = address.partition("@")[2] or None
         threats.append({"address": address, "kind": "adversarial", "radius": radius, "comparable": True})
     for address in corruptions:
-        threats.append({"address": address, "kind": "corruption", "radius": None, "comparable": True})
+        threats.append({"address": address, "kind": "corruption", "radius": None,
+                        "comparable": not address.startswith("frost")})  # fmt: skip
     units = [
         {
             "threat": threat["address"],

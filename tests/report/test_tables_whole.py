@@ -258,3 +258,14 @@ def test_words_of_relations():
     assert (points(None), points(0.0123), points(-0.4)) == ("-", "+1.2", "-40.0")
     assert (rank(None), rank(0.623), rank(-1.0)) == ("-", "+0.62", "-1.00")
     assert (chances(None), chances(0.0004), chances(0.0244), chances(1.0)) == ("-", "< 0.001", "0.024", "1")
+
+
+def test_a_substituted_corruption_is_said_in_every_form(whole):
+    assert whole["corrupted"]["substituted"] == ["frost"]
+    sentence = "frost: drawn with a substitute for what was published"
+    made = [shown(whole, 1000), to_markdown(whole), to_latex(whole), shown(whole, 1000, whole=False)]
+    assert all(sentence in text for text in made)
+    plan = runs.manifest(runs.CIFAR, (), 300, ["fog@1", "snow@5"])
+    without = summarise(plan, runs.rows(plan))
+    assert without["corrupted"]["substituted"] == []
+    assert "substitute" not in shown(without, 1000)

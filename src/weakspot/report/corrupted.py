@@ -1,6 +1,6 @@
 """summary.json's `corrupted`: all corruption threats together, with intervals that resample images."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -28,8 +28,12 @@ DRAWS = 400
 """Resamples for a standard error, which needs fewer than a percentile."""
 
 
-def corrupted(rows: Mapping[str, Outcomes], clean: Outcomes, names: list[str], seed: int) -> Corrupted | None:
+def corrupted(
+    rows: Mapping[str, Outcomes], clean: Outcomes, names: list[str], seed: int, substituted: Collection[str] = ()
+) -> Corrupted | None:
     """All of `rows`, which are the corruption threats' by their addresses; None where there are none.
+
+    `substituted` are the addresses of those that are not comparable with published numbers.
 
     An image that lacks a corruption which others have been through is left out.
     """
@@ -45,6 +49,7 @@ def corrupted(rows: Mapping[str, Outcomes], clean: Outcomes, names: list[str], s
     errors = np.zeros(table.overall.shape)
     return {
         **_resampled(made, all_rows, names, seed),
+        "substituted": list(dict.fromkeys(ThreatAddress.of(address).name for address in substituted)),
         "images": np.bincount(label, minlength=len(names)).tolist(),
         "by_corruption": _by_corruption(rows, all_rows, table, slopes, seed),
         "by_severity": _by_severity(all_rows, table, seed),

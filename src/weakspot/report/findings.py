@@ -17,14 +17,27 @@ def findings(summary: Summary) -> list[str]:
     if (coupled := summary["relations"]["coupling"].get(name)) is not None:
         found += coupling(name, coupled)
     found += agreements(summary)
+    found += substitutes(summary)
     if summary["pairs"] is not None:
         found += aimed(summary["pairs"])
     return found + imbalance_sentences(summary) + latent_sentences(summary)
 
 
 def leading(summary: Summary) -> list[str]:
-    """What a short report says of all that: the easiest directed pair, and what imbalance does."""
-    return ([] if summary["pairs"] is None else aimed(summary["pairs"])[:1]) + imbalance_sentences(summary)
+    """What a short report says of all that: the easiest directed pair, what imbalance does, what is no standard."""
+    pairs = [] if summary["pairs"] is None else aimed(summary["pairs"])[:1]
+    return pairs + substitutes(summary) + imbalance_sentences(summary)
+
+
+def substitutes(summary: Summary) -> list[str]:
+    """Which corruptions are not the published ones."""
+    found = summary["corrupted"]
+    if found is None or not found["substituted"]:
+        return []
+    return [
+        f"{', '.join(found['substituted'])}: drawn with a substitute for what was published, so neither that accuracy "
+        "nor means over corruptions are comparable with published ones."
+    ]
 
 
 def correlated(found: Correlation) -> str:

@@ -61,6 +61,8 @@ class Corrupted(Cell):
 
     images: list[Count]
     """Images of each class."""
+    substituted: list[str]
+    """Corruptions with a substitute for what they were published with; theirs and all means are not comparable."""
     by_corruption: list[ByCorruption]
     by_severity: list[BySeverity]
     slopes: list[float | None]

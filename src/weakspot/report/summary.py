@@ -57,7 +57,8 @@ def summarise(
     robust = {radius: cell(each, clean, ADVERSARIAL, names, seed) for radius, each in worst.items()}
     first, first_rows = next(iter(robust.values()), None), next(iter(worst.values()), None)
     spoiled = {a: by_threat[a] for a, kind in kinds.items() if kind == "corruption"}
-    corruption = corrupted(spoiled, clean, names, seed)
+    substituted = [t["address"] for t in manifest["threats"] if t["address"] in spoiled and not t["comparable"]]
+    corruption = corrupted(spoiled, clean, names, seed, substituted)
     conditions: dict[str, Cell | None] = {"clean": threats.get(CLEAN), "robust": first, "corrupted": corruption}
     related = {"clean": clean} | ({} if first_rows is None else {"robust": first_rows})
     corrupting = {} if corruption is None else {"corrupted": Outcomes.join(list(spoiled.values()))}
