@@ -168,3 +168,14 @@ def test_the_sentinel_widens_where_a_probe_only_comes_nearer_than_all_gradients(
     assert rows.correct.all()
     assert (rows.forwards > 500).all()
     assert (rows.forwards > 5000).sum() == 12  # the hardest 30 % of each class
+    assert (rows.forwards > 10_000).sum() == 4  # the hardest 10 %: Square again
+
+
+def test_another_run_of_square_draws_anew_and_finds_its_own():
+    model, images, labels, sample = block(4, samples=200)
+    found = [
+        measure(model, Square(radius="linf:0.03", queries=30, restart=at), "s", images, labels, sample, 0)[0].margin
+        for at in (0, 1, 1)
+    ]
+    assert (found[1] == found[2]).all()
+    assert (found[0] != found[1]).mean() > 0.5

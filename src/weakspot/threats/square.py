@@ -5,14 +5,14 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
 from weakspot.contracts import Classifier, Counts, Images, Kind, Labels, PerSample, Rows
 from weakspot.maths.balls import project, spread
-from weakspot.rng import integers, signs
+from weakspot.rng import integers, key, signs
 from weakspot.threats.search import Search, attack
 
 SHRINK = ((10, 2), (50, 4), (200, 8), (500, 16), (1000, 32), (2000, 64), (4000, 128), (6000, 256), (8000, 512))
@@ -63,6 +63,8 @@ class Square:
     radius: RadiusField
     queries: PositiveInt = 5000
     first: PositiveFloat = 0.8
+    restart: NonNegativeInt = 0
+    """The number of this run; each draws anew."""
     name: ClassVar[str] = "square"
     kind: ClassVar[Kind] = "adversarial"
 
@@ -74,7 +76,8 @@ class Square:
         """Attack these rows; each leaves with the query that breaks it."""
         radius = search.images.new_full((len(rows),), float(self.radius))
         propose, start = (_squares, _stripes) if self.radius.norm == "linf" else (_moved, _bumps)
-        x = start(search.images[rows], radius, search.sample[rows], search.seed)
+        seed = key(search.seed, f"square/restart/{self.restart}") if self.restart else search.seed
+        x = start(search.images[rows], radius, search.sample[rows], seed)
         lowest = self._ask(search, x, rows)
         for query in range(1, self.queries):
             keep = lowest >= 0
@@ -83,7 +86,7 @@ class Square:
             if not len(rows):
                 return
             share = share_of_pixels(query - 1, self.first)
-            proposed = propose(search.images[rows], x, radius, share, search.sample[rows], search.seed, query)
+            proposed = propose(search.images[rows], x, radius, share, search.sample[rows], seed, query)
             now = self._ask(search, proposed, rows)
             better = now < lowest
             x, lowest = torch.where(spread(better, x), proposed, x), torch.where(better, now, lowest)

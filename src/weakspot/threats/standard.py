@@ -32,6 +32,9 @@ SENTINEL = 0.05
 HARD = 0.3
 """The share of each class's survivors that get the longer runs."""
 
+HARDEST = 0.1
+"""The share of each class's survivors that get the longest runs."""
+
 GAIN = 0.05
 """A probe that lowers a margin, which all stages before left there, by more than this share of the clean one outdoes
 them."""
@@ -107,13 +110,18 @@ class Sentinel:
 
     def run(self, search: Search, rows: Rows) -> None:
         """Probe, and widen where a probe outdoes what came before."""
-        wide: list[tuple[Part, Part]] = [
-            (FabT(radius=self.radius, targets=3, steps=40), FabT(radius=self.radius)),
-            (Square(radius=self.radius, queries=500), Square(radius=self.radius)),
+        radius = self.radius
+        wide: list[tuple[Part, list[tuple[Part, float]]]] = [
+            (FabT(radius=radius, targets=3, steps=40), [(FabT(radius=radius), HARD)]),
+            # Only Square is a matter of luck: another run of 5,000 queries breaks others.
+            (
+                Square(radius=radius, queries=500),
+                [(Square(radius=radius), HARD), (Square(radius=radius, restart=1), HARDEST)],
+            ),
         ]
         drawn = random_part(search.labels[rows], search.sample[rows], search.seed)
         chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
-        for probe, full in wide:
+        for probe, fulls in wide:
             probed = search.alive(chosen)
             if not len(probed):
                 break
@@ -127,8 +135,9 @@ class Sentinel:
                 fresh = left[~torch.isin(left, probed)]
                 if len(fresh):
                     probe.run(search, fresh)
-                full.run(search, hardest(search, search.alive(left), HARD))
-                search.oracle.credit(left[search.lowest[left] < 0], f"widened:{full.name}")
+                for full, share in fulls:
+                    full.run(search, hardest(search, search.alive(left), share))
+                search.oracle.credit(left[search.lowest[left] < 0], f"widened:{probe.name}")
 
 
 def turns(labels: Labels, keys: PerSample) -> Int[Tensor, " batch"]:
@@ -189,6 +198,6 @@ class Standard:
             Stage(radius=radius, loss="pm", steps=30, rough=True),
             Stage(radius=radius, targets=9, steps=25, share=HARD, rough=True),
             Stage(radius=radius, loss="dlr", steps=10, near=True),
-            Stage(radius=radius, loss="ce", steps=100, share=0.1),
+            Stage(radius=radius, loss="ce", steps=100, share=HARDEST),
             Sentinel(radius=radius),
         ]
