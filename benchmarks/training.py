@@ -1,4 +1,4 @@
-"""One epoch of PGD-AT, TRADES and SPAT against a plain float32 loop: images per second, side by side in one run.
+"""One epoch of PGD-AT, TRADES, SPAT and RoBal against a plain float32 loop: images per second, side by side in one run.
 
     python benchmarks/training.py [--data ADDRESS] [--model resnet18-w16] [--limit 2048] [--rounds 3] [--threads N]
 
@@ -41,9 +41,10 @@ from weakspot.training.prepare import prepare
 from weakspot.training.run import Run
 
 RESULTS = Path(__file__).parent / "results"
-METHODS = ("pgd-at", "trades", "spat")
 STEPS = 10
-"""Of the attack, the methods' own default."""
+"""Of the attack."""
+METHODS = {"pgd-at": "pgd-at", "trades": "trades", "spat": "spat", "robal": "robal-n"}
+"""Our addresses."""
 
 
 class Augmented(Dataset):
@@ -72,21 +73,24 @@ def spat_terms(clean: Tensor, attacked: Tensor) -> Tensor:
 
 def inner_loss(method: str, model: nn.Module, x: Tensor, at: Tensor, y: Tensor) -> Tensor:
     """What the authors' attacks climb; TRADES and SPAT pass the clean images through the model at each step."""
-    if method == "pgd-at":
+    if method in ("pgd-at", "robal"):
         return F.cross_entropy(model(at), y)
     if method == "trades":
         return F.kl_div(F.log_softmax(model(at), 1), F.softmax(model(x), 1), reduction="sum")
     return spat_terms(model(x), model(at)).sum()
 
 
-def outer_loss(method: str, model: nn.Module, x: Tensor, at: Tensor, y: Tensor) -> Tensor:
-    """What the weights descend."""
+def outer_loss(method: str, model: nn.Module, x: Tensor, at: Tensor, y: Tensor, prior: Tensor) -> Tensor:
+    """What the weights descend; `prior` is each class's share of the data."""
     if method == "pgd-at":
         return F.cross_entropy(model(at), y)
     clean, attacked = model(x), model(at)
-    if method == "trades":
+    if method in ("trades", "robal"):
         divergence = F.kl_div(F.log_softmax(attacked, 1), F.softmax(clean, 1), reduction="batchmean")
-        return F.cross_entropy(clean, y) + 6 * divergence
+        if method == "trades":
+            return F.cross_entropy(clean, y) + 6 * divergence
+        margins = 0.1 * F.one_hot(y, clean.shape[1])  # RoBal-N's
+        return F.cross_entropy(10 * (attacked - margins) + 1.2 * prior.log(), y) + 6 * divergence
     true = F.one_hot(y, clean.shape[1]).bool()
     scores = 8 * torch.where(true, 1.2 - clean, clean + 0.2) * clean
     return F.cross_entropy(scores, y) + 6 * spat_terms(clean, attacked).mean()
@@ -96,10 +100,13 @@ def plain_epoch(method: str, model: nn.Module, data: Dataset, eps: float, batch:
     """One epoch of the plain loop."""
     optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     step = eps / 4
+    prior = torch.bincount(data.labels).to(device) / len(data)
     for images, classes in DataLoader(data, batch, shuffle=True, drop_last=True):
         x, y = images.to(device), classes.to(device)
         model.eval()
-        noise = torch.empty_like(x).uniform_(-eps, eps) if method == "pgd-at" else 0.001 * torch.randn_like(x)
+        noise = 0.001 * torch.randn_like(x)
+        if method in ("pgd-at", "robal"):
+            noise = torch.empty_like(x).uniform_(-eps if method == "pgd-at" else 0, eps)
         at = (x + noise).clamp(0, 1)
         for _ in range(STEPS):
             at.requires_grad_()
@@ -108,13 +115,13 @@ def plain_epoch(method: str, model: nn.Module, data: Dataset, eps: float, batch:
             at = torch.min(torch.max(at, x - eps), x + eps).clamp(0, 1)
         model.train()
         optimiser.zero_grad()
-        outer_loss(method, model, x, at.detach(), y).backward()
+        outer_loss(method, model, x, at.detach(), y, prior).backward()
         optimiser.step()
 
 
 def our_run(method: str, data: Data, model: nn.Module, batch: int, device: torch.device, precision: str) -> Run:
     """A run as `weakspot.train` prepares it."""
-    objective, policy = objective_of(method), policy_of("none")
+    objective, policy = objective_of(f"{METHODS[method]}(steps={STEPS})"), policy_of("none")
     config = TrainConfig(
         method=method_of(objective), policy="none", model="object: benchmark", head=objective.base.head, weights="",
         data=data.name, data_digest="", radius=Radius.of(data.radius), epochs=100, batch=batch, optimizer="sgd",
@@ -137,7 +144,7 @@ def seconds(action: Callable[[], object], device: torch.device) -> float:
 
 def compare(method: str, data: Data, args: argparse.Namespace, device: torch.device) -> dict[str, object]:
     """Both sides' images per second for one method."""
-    head = objective_of(method).base.head
+    head = objective_of(METHODS[method]).base.head
     channels, size, _ = data.shape
     spec = ModelSpec(zoo=args.model, channels=channels, classes=len(data.classes), size=size, head=head)
     model = spec.build(0)
