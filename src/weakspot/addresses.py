@@ -112,6 +112,25 @@ class ThreatAddress:
         return f"{self.name}{options}" + (f"@{self.place}" if self.place is not None else "")
 
 
+def plain_address(what: str, address: str, example: str) -> ThreatAddress:
+    """Read `name(option=value,...)` of anything but a threat: it has no place.
+
+    Raises:
+        InputError: it is written otherwise.
+
+    """
+    one = f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+    try:
+        found = ThreatAddress.of(address)
+    except InputError:
+        raise InputError(
+            f"{one} is written NAME or NAME(OPTION=VALUE,...), such as {example}, got {address!r}"
+        ) from None
+    if found.place is not None:
+        raise InputError(f"{one} has no place, got {address!r}; options stand in brackets, as in {example}")
+    return found
+
+
 def slug(address: str) -> str:
     """The address as a file name: letters, digits, dot, dash and underscore."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", address)

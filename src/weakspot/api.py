@@ -24,7 +24,7 @@ from weakspot.rarity import Rarity, rare_or_hard
 from weakspot.run import Run, open_run
 from weakspot.store import write_json, write_text
 from weakspot.threats.precision import with_rough
-from weakspot.training import adjust, export, train
+from weakspot.training import adjust, export, saved_epoch, train
 
 __all__ = [
     "Comparison",
@@ -44,6 +44,7 @@ __all__ = [
     "open_run",
     "prepare",
     "rare_or_hard",
+    "saved_epoch",
     "train",
 ]
 

@@ -1,5 +1,6 @@
 """Configurations: frozen pydantic dataclasses that refuse unknown keys, written once for Python, flags and YAML."""
 
+import re
 from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar, dataclass_transform
 
@@ -46,7 +47,8 @@ def one_line(config: type, error: pydantic.ValidationError) -> str:
     """Pydantic's findings about this configuration as one line."""
     found, known = [], [field.name for field in fields(config)]
     for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"])
+        # Of a union pydantic also names the branch, such as "constrained-float": that is its own affair.
+        where = ".".join(part for part in map(str, detail["loc"]) if re.fullmatch(r"\w+", part))
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "missing":  # pydantic's input is then its own record of all arguments
             found.append(f"{where} is needed")
@@ -54,7 +56,8 @@ def one_line(config: type, error: pydantic.ValidationError) -> str:
             found.append(str(unknown("option", where, known)))
         else:
             found.append(f"{where}: {message}, got {detail['input']!r}" if where else message)
-    return f"{config.__name__}: " + "; ".join(found)
+    name = getattr(config, "name", None)
+    return f"{name if isinstance(name, str) else config.__name__}: " + "; ".join(found)
 
 
 @settings

@@ -34,7 +34,7 @@ def test_the_weakest_classes_come_first_and_fit_the_terminal() -> None:
     classes = ("cat", "none", "dog")
     assert weakest(row(2), classes, 80) == "  weakest  dog 20  cat 80"
     assert weakest({**row(2), "robust": None}, classes, 80) == "  weakest  dog 75  cat 90"
-    assert weakest(row(2), classes, 24) == "  weakest  dog 20"
+    assert weakest(row(2), classes, 24) == "  weakest  dog 20 ..."
 
 
 def test_steps_are_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors import safe_open
 from tests.training.runs import STEPS, digits, short_run
 
@@ -154,6 +156,27 @@ def test_another_configuration_is_refused_with_the_difference(whole: Path) -> No
     assert "data_digest" in message
     assert "batch" not in message
     assert "\n" not in message
+
+
+def test_a_damaged_history_is_one_line(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "history.jsonl").write_text('{"epo')
+    with pytest.raises(InputError, match="history.jsonl is damaged"):
+        short_run(tmp_path / "run")
+    (tmp_path / "run" / "history.jsonl").unlink()
+    short_run(tmp_path / "run")
+
+
+def test_a_refused_process_leaves_the_folder_as_it_is(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "checkpoint.safetensors.9.tmp").write_bytes(b"being written")
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()}
+    with FileLock(tmp_path / "run" / ".lock"), pytest.raises(InputError, match="another process trains in"):
+        short_run(tmp_path / "run")
+    after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()}
+    assert {name: after[name] for name in before if name != ".lock"} == {
+        name: value for name, value in before.items() if name != ".lock"
+    }
 
 
 def test_a_damaged_checkpoint_is_refused(whole: Path, tmp_path: Path) -> None:

@@ -136,7 +136,14 @@ def test_numbers_may_hold_a_plus() -> None:
 
 @pytest.mark.parametrize(
     "method, says",
-    [("trades+apw", "did you mean 'awp'"), ("awp", "unknown training method"), ("trades+awp(gamma=0)", "gamma")],
+    [
+        ("trades+apw", "did you mean 'awp'"),
+        ("awp", "goes around a training method"),
+        ("free+awp", "takes its own steps"),
+        ("trades+awp+awp", "awp takes its own steps"),
+        ("trades(beta=3", "such as trades"),
+        ("trades+awp(gamma=0)", "gamma"),
+    ],
 )
 def test_wrong_steppers(method: str, says: str) -> None:
     with pytest.raises(InputError, match=says.replace("(", r"\(")):

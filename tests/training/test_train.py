@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from tests.training.runs import digits, mlp, short_run
 from torch import nn
 
+from weakspot.cli import main
 from weakspot.data.arrays import ArrayData
 from weakspot.errors import InputError, SetupError
 from weakspot.models import load as load_model
-from weakspot.training import OBJECTIVES, Losses, TrainConfig, train
+from weakspot.training import OBJECTIVES, Losses, TrainConfig, saved_epoch, train
 from weakspot.training.blow_up import BAD_BATCH
 from weakspot.training.objectives import objective_of
 from weakspot.training.objectives.standard import Standard
@@ -69,9 +70,18 @@ def test_the_run_folder_is_the_model_that_was_validated(tmp_path: Path) -> None:
     assert [len(held[data.labels[held] == c]) for c in range(10)] == rows[0]["samples"]
     right = model(data.batch(held.tolist())).argmax(1) == data.labels[held]
     counts = [int(right[data.labels[held] == c].sum()) for c in range(10)]
-    best = max(rows, key=lambda row: np.mean(np.array(row["robust"]) / row["samples"]))  # the first of equals
+    score = [np.mean(np.array(row["robust"]) / row["samples"]) for row in rows]
+    best = max(zip(score, range(len(rows)), rows, strict=True), key=lambda each: each[:2])[2]  # the last of equals
     assert counts == best["clean"]
+    assert saved_epoch(out) == best["epoch"]
     assert all(0 <= attacked <= clean for attacked, clean in zip(best["robust"], best["clean"], strict=True))
+
+
+@pytest.mark.parametrize("select", ["average", "worst", "sum"])
+def test_of_equal_epochs_the_last_one_is_saved(select: str, tmp_path: Path) -> None:
+    out = train("standard", digits(120), epochs=3, batch=32, lr=1e-30, average=0.0, select=select, out=tmp_path / "run")
+    assert [row["saved"] for row in rows_of(out)] == [True, True, True]
+    assert saved_epoch(out) == 3
 
 
 def test_the_last_epoch_and_the_average_are_what_is_asked_for(tmp_path: Path) -> None:
@@ -285,3 +295,15 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
     with pytest.raises(SetupError, match="cannot make the run folder"):
         train("standard", digits(40), epochs=1, out=tmp_path / "letter.txt" / "run")
+
+
+def test_the_configuration_of_a_run_repeats_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    options = ["--model", "small-cnn", "--epochs", "1", "--batch", "256", "--no-flip", "--policy", "none"]
+    assert main(["train", "standard", *options, "--out", str(once), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"run": str(once), "saved_epoch": 1}
+    assert main(["train", "--config", str(once / "config.yaml"), "--out", str(again)]) == 0
+    assert (again / "config.yaml").read_text() == (once / "config.yaml").read_text()
+    assert (again / "model.safetensors").read_bytes() == (once / "model.safetensors").read_bytes()
+    assert main(["train", "--out", str(again)]) == 2
+    assert "needs a METHOD" in capsys.readouterr().err

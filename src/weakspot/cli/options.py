@@ -10,6 +10,9 @@ from cyclopts.config import Dict
 
 from weakspot.errors import InputError, unknown
 
+DERIVED = ("data_digest", "weights", "flip")
+"""Keys of a training run's config.yaml that are no options of `weakspot train`."""
+
 Several = Parameter(negative=(), consume_multiple=False)
 """An option that may be given several times."""
 
@@ -45,7 +48,7 @@ def from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     named = [token.value for argument in arguments if argument.name == "--config" for token in argument.tokens]
     if not named:
         return
-    content = read_options(Path(named[-1]))
+    content = as_options(read_options(Path(named[-1])))
     known = [argument.name.removeprefix("--") for argument in arguments if argument.name.startswith("--")]
     for key in content:
         if str(key).replace("_", "-") not in known:
@@ -55,6 +58,14 @@ def from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     for verb in reversed(commands):
         nested = {verb: nested}
     Dict(nested, source=named[-1])(app, commands, arguments)
+
+
+def as_options(content: dict[str, Any]) -> dict[str, Any]:
+    """What a file says, as options; the config.yaml of a training run also holds what follows from them."""
+    if "data_digest" not in content:
+        return content
+    kept = {key: value for key, value in content.items() if key not in DERIVED and value is not None}
+    return kept if content.get("flip", True) else kept | {"no_flip": True}
 
 
 def read_options(path: Path) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from weakspot.cli.options import DEFAULT, Output, Several, Shown
 from weakspot.cli.printing import pasteable
 from weakspot.cli.streams import say, say_json
+from weakspot.errors import InputError
 
 
 def train(
-    method: str,
-    /,
+    method: str | None = None,
     *,
     policy: Annotated[str, Shown] = "none",
     data: Annotated[str, Shown] = "fashion-mnist-mini",
@@ -59,7 +59,8 @@ def train(
     ----------
     method
         How to train: standard, n-fgsm, pgd-at, trades, mart, spat, robal-n, ...; an unknown name lists them all.
-        Options stand in brackets, as in "trades(beta=3)".
+        Options stand in brackets, as in "trades(beta=3)"; "+awp" behind a method perturbs the weights as well, as in
+        "trades+awp(gamma=0.005)".
     policy
         How to treat classes unlike, over a method that attacks: cfa, dafa, ...; an unknown name lists them all.
     data
@@ -129,13 +130,15 @@ def train(
     offline
         Touch no network.
     config
-        A YAML file with options.
+        A YAML file with options, such as the config.yaml of a run.
     output
         What is printed, and where.
 
     """
     from weakspot import api
 
+    if method is None:
+        raise InputError("train needs a METHOD, such as: weakspot train trades")
     with contextlib.ExitStack() as stack:
         if output.quiet:
             nowhere = stack.enter_context(open(os.devnull, "w"))
@@ -176,6 +179,6 @@ def train(
     if os.environ.get("RANK", "0") != "0":  # another process of the same run speaks
         return
     if output.json:
-        say_json({"run": str(folder)})
+        say_json({"run": str(folder), "saved_epoch": api.saved_epoch(folder)})
     else:
         say(f"weakspot audit {pasteable(folder)}")

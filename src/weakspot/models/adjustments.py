@@ -15,7 +15,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from weakspot.addresses import ThreatAddress
+from weakspot.addresses import ThreatAddress, plain_address
 from weakspot.config import settings
 from weakspot.contracts import Logits
 from weakspot.errors import InputError, unknown
@@ -155,11 +155,9 @@ def adjustment_of(address: str) -> Adjustment:
         InputError: there is no such adjustment, or it has no such option.
 
     """
-    found = ThreatAddress.of(address)
+    found = plain_address("adjustment", address, "cdt(tau=0.3)")
     if found.name not in ADJUSTMENTS:
         raise unknown("adjustment", found.name, ADJUSTMENTS)
-    if found.place is not None:
-        raise InputError(f"an adjustment has no place, got {address!r}; write options in brackets: 'cdt(tau=0.3)'")
     return ADJUSTMENTS[found.name](**dict(found.options))
 
 

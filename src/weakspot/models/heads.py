@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from weakspot.addresses import ThreatAddress
+from weakspot.addresses import ThreatAddress, plain_address
 from weakspot.config import settings
-from weakspot.errors import InputError, unknown
+from weakspot.errors import unknown
 from weakspot.models.last_layers import CosineHead as CosineHead
 from weakspot.models.last_layers import ScaledHead, TdeHead
 from weakspot.models.zoo.initial import draw
@@ -103,11 +103,9 @@ def head_of(address: str) -> HeadKind:
         InputError: there is no such head, or it has no such option.
 
     """
-    found = ThreatAddress.of(address)
+    found = plain_address("head", address, "cosine(scale=16)")
     if found.name not in HEADS:
         raise unknown("head", found.name, HEADS)
-    if found.place is not None:
-        raise InputError(f"a head has no place, got {address!r}; write options in brackets, as in 'cosine(scale=16)'")
     return HEADS[found.name](**dict(found.options))
 
 

@@ -2,6 +2,7 @@
 
 from weakspot.training.export import adjust as adjust
 from weakspot.training.export import export as export
+from weakspot.training.history import saved_epoch as saved_epoch
 from weakspot.training.objective import Knobs as Knobs
 from weakspot.training.objective import Losses as Losses
 from weakspot.training.objective import Objective as Objective

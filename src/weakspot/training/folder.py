@@ -38,11 +38,12 @@ POLICY = "policy.json"
 LOCK = ".lock"
 
 
-def claim(folder: Path, config: TrainConfig, device: torch.device, processes: int) -> None:
-    """Make the run folder, or accept it as the same run's.
+def claim(folder: Path, config: TrainConfig, device: torch.device, processes: int, lock: BaseFileLock) -> None:
+    """Make the run folder, or accept it as the same run's, and keep other processes out of it by `lock`.
 
     Raises:
-        InputError: it holds a run of another configuration (the differences are named), or something else.
+        InputError: it holds a run of another configuration (the differences are named), or something else, or another
+            process trains in it.
         SetupError: it cannot be made.
 
     """
@@ -50,14 +51,15 @@ def claim(folder: Path, config: TrainConfig, device: torch.device, processes: in
     if path.exists():
         if changed := differences(read_config(path), config.plain()):
             raise InputError(f"{folder} holds another run ({'; '.join(changed)}); choose another out or delete it")
-        for stale in folder.glob("*.tmp"):  # a write that a kill cut short
-            stale.unlink()
     elif folder.exists() and (not folder.is_dir() or any(not f.name.endswith(".tmp") for f in folder.iterdir())):
         raise InputError(f"{folder} exists and is no training run; choose another out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"cannot make the run folder {folder}: {error.strerror}; choose another out") from error
+    take(lock, folder)
+    for stale in folder.glob("*.tmp"):  # a write that a kill cut short
+        stale.unlink()
     write(path, config.to_yaml().encode())
     write(folder / ENVIRONMENT, (dumps(environment(device, processes), indent=2) + "\n").encode())
 

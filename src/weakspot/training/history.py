@@ -7,20 +7,41 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
+from weakspot.errors import InputError, reason
 from weakspot.models.checkpoints import write
 
 NAME = "history.jsonl"
+MORE = " ..."
 Row = dict[str, Any]
 """epoch (from 1), lr (at its end), loss and train_accuracy (on the training images, attacked if the method attacks),
 seconds, from validation samples, clean, robust (counts per class; robust may be null), and under a policy knobs (each
-class's radius, natural and robust weight and factor of beta, as the epoch began)."""
+class's radius, natural and robust weight and factor of beta, as the epoch began); saved (whether its weights became
+those of the run; the last one that says so stays)."""
 
 
-def read_history(folder: Path, epochs: int) -> list[Row]:
-    """The rows of the first `epochs` epochs; later ones belong to an epoch that was interrupted."""
+def read_history(folder: Path, epochs: int | None = None) -> list[Row]:
+    """The rows of the first `epochs` epochs (all by default); later ones belong to an epoch that was interrupted.
+
+    Raises:
+        InputError: the file is damaged.
+
+    """
     path = folder / NAME
-    rows = [loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    return [row for row in rows if row["epoch"] <= epochs]
+    try:
+        rows = [loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        return [row for row in rows if epochs is None or row["epoch"] <= epochs]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({reason(error)}); delete it: the weights do not depend on it") from error
+
+
+def saved_epoch(folder: Path) -> int | None:
+    """The epoch whose weights are saved; None where the history does not tell.
+
+    Raises:
+        InputError: the history is damaged.
+
+    """
+    return max((row["epoch"] for row in read_history(folder) if row.get("saved")), default=None)
 
 
 def write_history(folder: Path, rows: list[Row]) -> None:
@@ -50,8 +71,8 @@ def weakest(row: Row, classes: tuple[str, ...], width: int) -> str:
     text = "  weakest"
     for rate, name in sorted((right / n, name) for right, n, name in counted if n):
         part = f"  {name} {100 * rate:.0f}"
-        if len(text) + len(part) > width:
-            break
+        if len(text) + len(part) > width - len(MORE):
+            return text + MORE
         text += part
     return text
 

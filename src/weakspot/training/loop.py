@@ -36,7 +36,9 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
     if not run.team.same(f"{progress.epochs} {progress.best_epoch}"):
         raise SetupError(f"the processes found different {path}; use a folder that all of them see")
     rows = read_history(run.folder, progress.epochs)
-    if progress.epochs:
+    if progress.epochs == total:
+        live.line(f"{run.folder} is finished")
+    elif progress.epochs:
         live.line(f"resuming {run.folder} after epoch {progress.epochs}/{total}")
     while progress.epochs < total:
         epoch, start = progress.epochs, time.monotonic()
@@ -47,12 +49,16 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
         row = row_of(run, epoch, loss, accuracy, found, time.monotonic() - start) | knobs
         rows.append(row)
         progress.epochs, score = epoch + 1, found.score(run.config.select, run.objective.defends)
-        if score > progress.best or score == float("-inf"):
+        # The later one of equals: the worst class is at 0 for many epochs, and the first of them has learned least.
+        row["saved"] = score >= progress.best
+        if row["saved"]:
             progress.best, progress.best_epoch = score, epoch + 1
         run.team.on_main(partial(keep, run, rows, progress))
         log(row)
         live.line(describe(row, total, run.classes))
         live.classes(row, run.classes)
+    if progress.best_epoch != total:
+        live.line(f"saved are the weights of epoch {progress.best_epoch}, the best by {run.config.select}")
 
 
 def keep(run: Run, rows: list[Row], progress: Progress) -> None:

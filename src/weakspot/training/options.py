@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from hashlib import sha256
 from json import dumps
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field
@@ -25,6 +25,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class TrainConfig:
     """One training run. Defaults stand in the signature of `train` alone; here every field is resolved."""
 
+    name: ClassVar[str] = "train"
     method: str
     """An objective's address, such as "trades(beta=3)"."""
     policy: str
@@ -52,7 +53,7 @@ class TrainConfig:
     epochs: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)]
     optimizer: Optimiser
-    lr: Annotated[float, Field(gt=0, le=1e38)]
+    lr: Annotated[float, Field(gt=0, le=1e38, allow_inf_nan=False)]
     """At the schedule's peak; beyond 1e38 float32 ends."""
     momentum: Share
     """Of SGD; the first beta of AdamW."""

@@ -11,7 +11,7 @@ from weakspot.contracts import Data
 from weakspot.models import digest
 from weakspot.models.adjustments import adjustment_address, adjustment_of
 from weakspot.models.checkpoints import sha256
-from weakspot.training.folder import claim, lock_of, mark_data, mark_origin, take
+from weakspot.training.folder import claim, lock_of, mark_data, mark_origin
 from weakspot.training.longtail import address_of as loss_address
 from weakspot.training.longtail import loss_of
 from weakspot.training.loop import fit
@@ -144,8 +144,7 @@ def train(
     run, lock = prepare(config, objective, fair, data, model, place, folder, team, longtail), lock_of(folder)
 
     def enter() -> None:
-        claim(folder, config, place, team.size)
-        take(lock, folder)
+        claim(folder, config, place, team.size, lock)
         mark_data(folder, data, run.kept, run.held)
         mark_origin(folder, fair, objective)
 

@@ -1,7 +1,6 @@
 """The catalogue of long-tailed losses: one file per paper; none imports another."""
 
-from weakspot.addresses import ThreatAddress
-from weakspot.errors import InputError
+from weakspot.addresses import ThreatAddress, plain_address
 from weakspot.registry import find
 from weakspot.training.longtail.cdt import Cdt
 from weakspot.training.longtail.class_balanced import ClassBalanced
@@ -30,9 +29,7 @@ def loss_of(address: str | Loss) -> Loss:
     """
     if not isinstance(address, str):
         return address
-    found = ThreatAddress.of(address)
-    if found.place is not None:
-        raise InputError(f"a loss has no place, got {address!r}; write options in brackets, as in 'ldam(drw=True)'")
+    found = plain_address("loss", address, "ldam(drw=True)")
     made: Loss = find("loss", found.name, LOSSES, GROUP)(**dict(found.options))
     return made
 

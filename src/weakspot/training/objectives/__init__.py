@@ -2,7 +2,7 @@
 
 import re
 
-from weakspot.addresses import ThreatAddress
+from weakspot.addresses import ThreatAddress, plain_address
 from weakspot.errors import InputError
 from weakspot.registry import find
 from weakspot.training.longtail.at_bsl import AtBsl
@@ -48,6 +48,7 @@ OBJECTIVES: dict[str, type] = {
 }
 STEPPERS: dict[str, type] = {"awp": Awp}
 """Written behind an objective: `trades+awp`."""
+EXAMPLE = "trades(beta=3)"
 GROUP = "weakspot.objectives"
 """The entry point group by which an installed package offers more."""
 
@@ -63,26 +64,20 @@ def objective_of(method: str | Objective) -> Objective:
     """
     if not isinstance(method, str):
         return method
+    if "@" in method:
+        raise InputError(f"a training method has no place, got {method!r}; write the radius apart: radius='linf:8/255'")
     first, *around = re.split(r"\+(?![^(]*\))", method)  # a plus in brackets belongs to a number
-    address = placeless(first)
+    address = plain_address("training method", first, EXAMPLE)
+    if address.name in STEPPERS:
+        raise InputError(f"{address.name} goes around a training method: write pgd-at+{first}, trades+{first}, ...")
     made: Objective = find("training method", address.name, OBJECTIVES, GROUP)(**dict(address.options))
     for part in around:
-        address = placeless(part)
-        made = find("stepper", address.name, STEPPERS, "weakspot.steppers")(over=made, **dict(address.options))
+        address = plain_address("training method", part, EXAMPLE)
+        stepper = find("stepper", address.name, STEPPERS, "weakspot.steppers")
+        if type(made).update is not Objective.update:
+            raise InputError(f"{made.name} takes its own steps, so {address.name} cannot go around it; use pgd-at")
+        made = stepper(over=made, **dict(address.options))
     return made
-
-
-def placeless(text: str) -> ThreatAddress:
-    """A name with options.
-
-    Raises:
-        InputError: it has a place.
-
-    """
-    address = ThreatAddress.of(text)
-    if address.place is not None:
-        raise InputError(f"a training method has no place, got {text!r}; write the radius apart: radius='linf:8/255'")
-    return address
 
 
 def method_of(objective: Objective) -> str:

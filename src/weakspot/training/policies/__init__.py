@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from weakspot.addresses import ThreatAddress
-from weakspot.errors import InputError
+from weakspot.addresses import ThreatAddress, plain_address
 from weakspot.registry import find
 from weakspot.training.objective import Objective, options_of
 from weakspot.training.policies.cfa import Cfa
@@ -34,9 +33,7 @@ def policy_of(address: str | Policy) -> Policy:
     """
     if not isinstance(address, str):
         return address
-    found = ThreatAddress.of(address)
-    if found.place is not None:
-        raise InputError(f"a policy has no place, got {address!r}; write options in brackets, as in 'dafa(lam=1.5)'")
+    found = plain_address("policy", address, "dafa(lam=1.5)")
     made: Policy = find("policy", found.name, POLICIES, GROUP)(**dict(found.options))
     return made
 

@@ -23,7 +23,9 @@ class RobustLt(Policy):
     """
 
     name: ClassVar[str] = "robust-lt"
-    paper: ClassVar[frozenset[str]] = frozenset({"pgd-at", "pgd-at+awp"})
+    paper: ClassVar[frozenset[str]] = frozenset(
+        {"pgd-at", "pgd-at+awp", "robal-n", "robal-r", "robal-n-100", "robal-r-100", "at-bsl", "taet"}
+    )
     acts_at_once: ClassVar[bool] = True
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.3
     beta: Annotated[float, Field(gt=0)] = 0.8
