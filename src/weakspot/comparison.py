@@ -112,6 +112,8 @@ def compare(
             understood.
 
     """
+    if seed < 0:
+        raise InputError(f"a seed is a whole number from 0 on, got {seed}")
     clauses = [parse(clause) for clause in gates]
     methods = _methods([first, *others])
     manifests = [run.manifest for method in methods for run in method.runs]

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, fields
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 import pydantic
 import yaml
@@ -64,6 +64,7 @@ def one_line(config: type, error: pydantic.ValidationError) -> str:
 class AuditConfig:
     """What an audit is asked to do; `weakspot audit --config RUN/config.yaml` reads it back."""
 
+    name: ClassVar[str] = "audit"
     model: str
     """The model's address; an object handed over in Python is named by its class and cannot be repeated from here."""
     weights: str | None = None
@@ -79,6 +80,6 @@ class AuditConfig:
     latent: str | None = None
     """Look at feature space before this layer, "auto" for the last one; it changes no row, so it is no part of what a
     run is."""
-    seed: int = 0
+    seed: pydantic.NonNegativeInt = 0
     block: pydantic.PositiveInt = 256
     """Samples in a unit of work; it takes part in what a run is, since sums over a batch round differently."""

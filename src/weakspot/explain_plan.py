@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 import weakspot
@@ -45,7 +45,7 @@ class ExplainConfig:
     restarts: PositiveInt = 1
     parameters: bool = False
     limit: PositiveInt | None = None
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)

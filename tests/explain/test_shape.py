@@ -43,10 +43,9 @@ def test_spread_leaves_missing_points_out():
 
 
 def test_class_means():
-    values, label = np.array([1.0, 3.0, 5.0, np.nan]), np.array([0, 0, 2, 2])
+    values, label = np.array([1.0, 3, 1, 3, 1, 3, 5, np.nan]), np.array([0, 0, 0, 0, 0, 0, 2, 2])
     found = class_means(values, label, 3, seed=0)
     assert found[0, 0] == 2
-    assert found[0, 1] == 1
-    assert found[0, 2] == 3
+    assert 1 <= found[0, 1] < 2 < found[0, 2] <= 3
     assert np.isnan(found[1]).all()
-    np.testing.assert_array_equal(found[2], [5, 5, 5])
+    np.testing.assert_array_equal(found[2], [5, np.nan, np.nan])  # one image says nothing about others

@@ -260,3 +260,10 @@ def test_adversarial_training_makes_predictions_harder_to_move(radius):
             mean[what, name] = found.divergence.mean()
     for what in ("raw", "A", "B"):
         assert mean[what, "adversarially-trained-cnn"] < 0.8 * mean[what, "small-cnn"]
+
+
+def test_a_model_that_lets_no_gradient_through_is_searched_without_an_error():
+    images, sample, fixed = drawn((1, 3, 3), 4, "images").abs(), torch.arange(4), torch.tensor([[1.0, 0.0, -1.0]])
+    found = Divergence(radius="linf:0.1")(lambda images: fixed.expand(len(images), 3), images, sample, 0, raw)
+    assert (found.divergence == 0).all()
+    assert (found.prediction == 0).all()

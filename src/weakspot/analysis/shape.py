@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from weakspot.analysis.arrays import Labels
 from weakspot.analysis.bootstrap import DRAWS, percentiles, resampled_means
+from weakspot.analysis.psi import FEW
 
 Grids = Float[np.ndarray, "samples first second"]
 Lines = Float[np.ndarray, "samples steps"]
@@ -69,9 +70,15 @@ def spread(values: Float[np.ndarray, "samples ..."]) -> Spread:
 def class_means(
     values: Float[np.ndarray, " samples"], label: Labels, classes: int, seed: int, draws: int = DRAWS
 ) -> Float[np.ndarray, "classes 3"]:
-    """Mean, low and high (95 %, bootstrap) of each class; NaN without images. NaN values are left out."""
+    """Mean, low and high (95 %, bootstrap) of each class; NaN without images, and no limits (NaN) below FEW of them.
+
+    NaN values are left out.
+    """
     known = ~np.isnan(values)
     values, label = values[known], label[known]
     found = percentiles(resampled_means(values[:, None], label, classes, draws, seed)[:, :, 0])
     mean = np.array([values[label == c].mean() if (label == c).any() else np.nan for c in range(classes)])
-    return np.stack([mean, found.low, found.high], axis=1)
+    low, high = (
+        np.where(np.bincount(label, minlength=classes) < FEW, np.nan, limit) for limit in (found.low, found.high)
+    )
+    return np.stack([mean, low, high], axis=1)

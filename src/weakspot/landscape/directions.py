@@ -11,7 +11,7 @@ from weakspot.addresses import Radius
 from weakspot.contracts import Classifier, Data, Images, Labels
 from weakspot.errors import InputError
 from weakspot.maths.balls import distance, spread, steepest
-from weakspot.maths.losses import cross_entropy, finite_or_zero, targeted_margin
+from weakspot.maths.losses import cross_entropy, input_gradient, targeted_margin
 from weakspot.rng import signs
 from weakspot.threats.search import Loss
 
@@ -100,8 +100,7 @@ def coordinates(images: Images, points: Images, first: Images, second: Images) -
 def _gradient(model: Classifier, images: Images, labels: Labels, loss: Loss) -> Images:
     x = images.detach().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(loss(model(x), labels).sum(), x)
+        gradient = input_gradient(loss(model(x), labels), x)
     # Scaled by the largest entry: a confident model's squares vanish in float32.
-    gradient = finite_or_zero(gradient)
     largest = gradient.flatten(1).abs().amax(1)
     return gradient / spread(torch.where(largest > 0, largest, 1), gradient)

@@ -23,7 +23,7 @@ from weakspot.contracts import Classifier, Images, Labels, Logits, PerSample
 from weakspot.errors import InputError
 from weakspot.landscape.forms import Form
 from weakspot.maths.balls import project, spread, start_noise, steepest
-from weakspot.maths.losses import finite_or_zero, kl
+from weakspot.maths.losses import input_gradient, kl
 from weakspot.threats.measure import check_logits
 
 PROBE = 0.1
@@ -131,10 +131,10 @@ class _Climb:
         with torch.enable_grad():
             logits = self.model(x)
             divergence = self._divergence(logits)
-            (gradient,) = torch.autograd.grad(divergence.sum(), x)
+            gradient = input_gradient(divergence, x)
         if judged:
             self._keep(x.detach(), logits.detach(), divergence.detach())
-        return finite_or_zero(gradient)
+        return gradient
 
     def _divergence(self, logits: Logits) -> PerSample:
         return kl(self.reference, self.form(logits.double()))

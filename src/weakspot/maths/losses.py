@@ -5,7 +5,7 @@ from math import inf
 import torch
 import torch.nn.functional as F
 
-from weakspot.contracts import Labels, Logits, PerSample
+from weakspot.contracts import Images, Labels, Logits, PerSample
 
 TINY = 1e-12
 
@@ -42,6 +42,15 @@ def kl(reference: Logits, logits: Logits) -> PerSample:
 def finite_or_zero(gradient: torch.Tensor) -> torch.Tensor:
     """The gradient with 0 for NaN and infinity, so that one bad sample stays where it is and poisons no other."""
     return gradient.nan_to_num(0.0, 0.0, 0.0)
+
+
+def input_gradient(values: PerSample, x: Images) -> Images:
+    """The gradient of each sample's value in its image, detached; entries that are not finite are 0.
+
+    A model that lets no gradient through (a detached or rounded input, a constant) has gradient 0.
+    """
+    found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
+    return torch.zeros_like(x) if found is None else finite_or_zero(found.detach())
 
 
 def targeted_dlr(logits: Logits, labels: Labels, targets: Labels) -> PerSample:

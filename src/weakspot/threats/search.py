@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from weakspot.contracts import Classifier, Counts, Images, Labels, Logits, PerSample, Rows
-from weakspot.maths.losses import finite_or_zero, margin
+from weakspot.maths.losses import input_gradient, margin
 
 Loss = Callable[[Logits, Labels], PerSample]
 """One value per sample, which the attack ascends."""
@@ -151,9 +151,8 @@ class Search:
         with torch.enable_grad():
             logits = self.oracle(x, rows)
             values = loss(logits, self.labels[rows])
-            found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
-        gradient = torch.zeros_like(x) if found is None else found
-        return values.detach(), finite_or_zero(gradient.detach()), logits.detach()
+            gradient = input_gradient(values, x)
+        return values.detach(), gradient, logits.detach()
 
     def logits(self, x: Images, rows: Rows) -> Logits:
         """Evaluate and judge `x` without a graph."""

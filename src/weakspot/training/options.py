@@ -6,7 +6,7 @@ from json import dumps
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from weakspot.addresses import RadiusField
 from weakspot.config import settings
@@ -85,7 +85,7 @@ class TrainConfig:
     """
     precision: Precision
     """Of forward and backward passes; weights and their updates are float32 in any case."""
-    seed: int
+    seed: NonNegativeInt
 
     def plain(self) -> dict[str, Any]:
         """The fields as YAML and JSON can hold them."""
