@@ -63,7 +63,7 @@ def main():
                 print(data, method, seed, flush=True)
     lines = [
         "# What the search for psi misses", "",
-        f"Made by `python studies/psi_search.py` on {IMAGES} images of each model; not part of [the plan](psi-plan.md), "
+        f"Made by `python studies/psi_search.py` on {IMAGES} images of each model; no part of [the plan](psi-plan.md), "
         "added after the verdicts. How much of the mean divergence that the thorough search finds "
         f"({RESTARTS} restarts of {LONG} steps, about thirteen times as dear) the usual one finds, in per cent: psi is "
         "above its true value by the rest at least.", "",
