@@ -7,7 +7,7 @@ from typing import Any
 from weakspot.report.comparison_schema import ClassChange, ComparisonSummary, Condition
 from weakspot.report.comparison_tables import (
     COVERED,
-    FAKE,
+    about_fakes,
     about_models,
     class_grid,
     evidence,
@@ -68,6 +68,7 @@ def comparison_page(summary: ComparisonSummary) -> str:
                 "conditions": conditions,
                 "said": remarks(compared),
                 "fake": fake_grid(compared),
+                "about_fake": about_fakes(compared),
             }
         )
     content = {
@@ -77,7 +78,6 @@ def comparison_page(summary: ComparisonSummary) -> str:
         "failures": [f"{each['clause']}: {evidence(each)}" for each in summary["gates"] if not each["passed"]],
         "warnings": warnings(summary),
         "covered": COVERED,
-        "about_fake": FAKE,
         "models": models_grid(summary),
         "about_models": about_models(summary),
     }

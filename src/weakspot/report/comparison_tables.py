@@ -103,12 +103,22 @@ def fake_grid(compared: Compared) -> Grid:
         "": ["fake" if each["seen"] else "" for each in found],
         "gain": [points(each["gain"]) for each in found],
         "under all": [points(each["confirmed"]) for each in found],
-        "classes": [
-            ", ".join(f"{printable(one['name'])} {spread(one)}" for one in each["classes"] if one["seen"]) or NONE
-            for each in found
-        ],
     }
-    return Grid("Gains under one attack, and under all", made, ("under", "", "classes"))
+    return Grid("Gains under one attack, and under all", made, ("under", ""))
+
+
+def about_fakes(compared: Compared) -> list[str]:
+    """What the table is, and the classes that it is about; empty without a table."""
+    if not compared["fake_gains"]:
+        return []
+    found = [FAKE]
+    for each in compared["fake_gains"]:
+        seen = sorted((one for one in each["classes"] if one["seen"]), key=lambda one: -(one["value"] or 0.0))
+        if seen:
+            more = f" and {len(seen) - SHOWN} more" if len(seen) > SHOWN else ""
+            named = ", ".join(f"{printable(one['name'])} {spread(one)}" for one in seen[:SHOWN])
+            found.append(f"Not confirmed under {each['threat']}, class by class: {named}{more}.")
+    return found
 
 
 def spread(share: FakeShare) -> str:
@@ -245,7 +255,7 @@ def comparison_terminal(summary: ComparisonSummary, width: int = 80) -> Renderab
         grid = fake_grid(compared)
         if grid.columns:
             parts += [Text(), Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=5, left=grid.left)]
-            parts += [Text(FAKE, style="dim"), Text()]
+            parts += [*(Text(line, style="dim") for line in about_fakes(compared)), Text()]
     if summary["over_models"]:
         grid = models_grid(summary)
         parts += [Text(), Text(f"{grid.title}:"), fitted(grid.columns, {}, width, wanted=2, left=grid.left)]
