@@ -269,7 +269,8 @@ def document(runs, out):
         f"{DATA}, {RADIUS}, the first {IMAGES} training images (a tenth of each class held out), {STEPS} attack steps; "
         + ", ".join(f"{key} {value}" for key, value in COMMON.items())
         + f". Audited: the first {AUDITED} test images by the default preset, seed 0. Per cent with 95 % intervals "
-        "(Wilson; of the worst class those of the lowest class accuracy), differences in points, paired. One model of "
+        "(Wilson; of the worst class those of the lowest class accuracy, in the CSV each class's own), differences in "
+        "points, paired. One model of "
         "each, so this is about these models; the second seed of TRADES shows what a seed alone does. Passes are "
         "forward/backward per training image and epoch. CPU seconds are those of an uninterrupted training on one "
         "thread of a busy machine, wall seconds hold whatever else it did."
