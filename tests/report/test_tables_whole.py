@@ -269,3 +269,15 @@ def test_a_substituted_corruption_is_said_in_every_form(whole):
     without = summarise(plan, runs.rows(plan))
     assert without["corrupted"]["substituted"] == []
     assert "substitute" not in shown(without, 1000)
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"),
+    [(3, "2 instead of 9 targets, and the DLR loss"), (5, "4 instead of 9 targets, where"), (10, None)],
+)
+def test_where_autoattack_fails_the_fallback_is_stated(classes, says):
+    plan = runs.manifest(runs.CIFAR[:classes], ("autoattack@linf:8/255",), 300)
+    found = summarise(plan, runs.rows(plan))
+    for text in (shown(found, 1000), shown(found, 1000, whole=False), to_markdown(found), to_latex(found)):
+        assert ("autoattack on" in text) == (says is not None)
+        assert says is None or says in text

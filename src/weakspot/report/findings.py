@@ -1,11 +1,14 @@
 """What attraction, directed pairs and corruptions say, as sentences: the same ones in every output."""
 
+from weakspot.addresses import ThreatAddress
 from weakspot.report.imbalance_tables import imbalance_sentences
 from weakspot.report.latent_tables import latent_sentences
 from weakspot.report.schema import Pairs, Summary
 from weakspot.report.schema_pairs import Agreement, Correlation, Coupling
 from weakspot.report.words import NONE, chances, headline, percent, printable, rank
 
+TARGETS = 9
+"""Of AutoAttack's targeted parts."""
 EXPLAINING = 10
 """After how many pairs it is said what they explain."""
 
@@ -17,7 +20,7 @@ def findings(summary: Summary) -> list[str]:
     if (coupled := summary["relations"]["coupling"].get(name)) is not None:
         found += coupling(name, coupled)
     found += agreements(summary)
-    found += substitutes(summary)
+    found += substitutes(summary) + fallbacks(summary)
     if summary["pairs"] is not None:
         found += aimed(summary["pairs"])
     return found + imbalance_sentences(summary) + latent_sentences(summary)
@@ -26,7 +29,7 @@ def findings(summary: Summary) -> list[str]:
 def leading(summary: Summary) -> list[str]:
     """What a short report says of all that: the easiest directed pair, what imbalance does, what is no standard."""
     pairs = [] if summary["pairs"] is None else aimed(summary["pairs"])[:1]
-    return pairs + substitutes(summary) + imbalance_sentences(summary)
+    return pairs + substitutes(summary) + fallbacks(summary) + imbalance_sentences(summary)
 
 
 def substitutes(summary: Summary) -> list[str]:
@@ -37,6 +40,18 @@ def substitutes(summary: Summary) -> list[str]:
     return [
         f"{', '.join(found['substituted'])}: drawn with a substitute for what was published, so neither that accuracy "
         "nor means over corruptions are comparable with published ones."
+    ]
+
+
+def fallbacks(summary: Summary) -> list[str]:
+    """Where the reference's AutoAttack would have failed."""
+    classes = len(summary["data"]["classes"])
+    if classes >= TARGETS + 1 or not any(ThreatAddress.of(name).name == "autoattack" for name in summary["threats"]):
+        return []
+    dlr = ", and the DLR loss without the logits that do not exist" if classes < 4 else ""
+    return [
+        f"autoattack on {classes} classes: {classes - 1} instead of {TARGETS} targets{dlr}, where the reference's code "
+        "fails."
     ]
 
 

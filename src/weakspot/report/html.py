@@ -7,7 +7,7 @@ from typing import Any
 
 from weakspot.report import figures, heatmaps
 from weakspot.report.curves import curve_figure, curve_grids
-from weakspot.report.findings import agreements, aimed, coupling, substitutes
+from weakspot.report.findings import agreements, aimed, coupling, fallbacks, substitutes
 from weakspot.report.imbalance_tables import imbalance_figure, imbalance_grids, imbalance_sentences
 from weakspot.report.latent_figures import latent_drawings
 from weakspot.report.latent_tables import latent_grids, latent_sentences
@@ -148,6 +148,7 @@ def _said(summary: Summary) -> dict[str, list[str]]:
         "attraction": [line for name, each in related["coupling"].items() for line in coupling(name, each)],
         "agreement": agreements(summary),
         "corruptions": substitutes(summary),
+        "protocol": fallbacks(summary),
         "pairs": [] if summary["pairs"] is None else aimed(summary["pairs"]),
         "imbalance": imbalance_sentences(summary),
         "latent": latent_sentences(summary),
