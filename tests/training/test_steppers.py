@@ -12,6 +12,7 @@ from weakspot.errors import InputError
 from weakspot.training import Knobs, Losses
 from weakspot.training.objective import Objective, Step
 from weakspot.training.objectives import method_of, objective_of
+from weakspot.training.objectives.awp import Awp
 
 
 def step_of(model: nn.Module, lr: float, knobs: Knobs, memory: dict[str, Tensor]) -> Step:
@@ -148,3 +149,13 @@ def test_numbers_may_hold_a_plus() -> None:
 def test_wrong_steppers(method: str, says: str) -> None:
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
         objective_of(method)
+
+
+@pytest.mark.parametrize(
+    "method, gamma", [("pgd-at+awp", 0.01), ("trades+awp", 0.005), ("trades+awp(gamma=0.02)", 0.02), ("mart+awp", 0.01)]
+)
+def test_gamma_is_by_default_the_papers_over_that_method(method: str, gamma: float) -> None:
+    found = objective_of(method)
+    assert isinstance(found, Awp)
+    assert found.size == gamma
+    assert method_of(found) == method

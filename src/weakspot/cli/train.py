@@ -60,7 +60,7 @@ def train(
     method
         How to train: standard, n-fgsm, pgd-at, trades, mart, spat, robal-n, ...; an unknown name lists them all.
         Options stand in brackets, as in "trades(beta=3)"; "+awp" behind a method perturbs the weights as well, as in
-        "trades+awp(gamma=0.005)".
+        "trades+awp".
     policy
         How to treat classes unlike, over a method that attacks: cfa, dafa, ...; an unknown name lists them all.
     data

@@ -17,20 +17,26 @@ TINY = 1e-12
 class Awp(Objective):
     """Update w by the gradient at w + v, where v_l = gamma |w_l| g_l / |g_l| raises the loss of the attacked images.
 
-    v moves the weights of layers (tensors of two or more axes), not biases and norms. gamma is 0.01 over PGD-AT and
-    0.005 over TRADES in the paper; `warmup` is the share of the run without v (0 and 10 of 200 epochs).
+    v moves the weights of layers (tensors of two or more axes), not biases and norms. gamma is by default the paper's,
+    0.005 over TRADES and 0.01 over PGD-AT and all others; `warmup` is the share of the run without v (there 10 of 200
+    epochs over TRADES).
     """
 
     name: ClassVar[str] = "awp"
     adversarial: ClassVar[bool] = True
     over: InstanceOf[Objective]
-    gamma: Annotated[float, Field(gt=0)] = 0.01
+    gamma: Annotated[float, Field(gt=0)] | None = None
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def base(self) -> Objective:
         """The objective that it is around."""
         return self.over
+
+    @property
+    def size(self) -> float:
+        """The gamma that is used."""
+        return self.gamma or (0.005 if self.base.name == "trades" else 0.01)
 
     @property
     def reach(self) -> float:
@@ -78,6 +84,6 @@ class Awp(Objective):
             for buffer, value in buffers:
                 buffer.copy_(value)
             return [
-                torch.zeros_like(w) if g is None else self.gamma * w.norm() * g / g.norm().clamp(min=TINY)
+                torch.zeros_like(w) if g is None else self.size * w.norm() * g / g.norm().clamp(min=TINY)
                 for w, g in zip(layers, gradients, strict=True)
             ]
