@@ -106,7 +106,7 @@ def measure(model, whole, data, radius):
     """Psi of each image in each form, its cost, and what the model gets right, clean and under PGD."""
     fitted, search = calibrate(model, whole), Divergence(radius=radius)
     larger = Scaled(model, 10.0)
-    other = forms_of(calibrate(larger, whole))
+    other = forms_of(calibrate(larger, whole), len(whole.classes))
     made = {"label": data.labels.numpy(), "gap": np.array(fitted.gap)}
     found = {key: [] for key in ("clean", "attacked", *FORMS)}
     for at, (images, labels, sample) in enumerate(parts(data)):
@@ -115,7 +115,7 @@ def measure(model, whole, data, radius):
         attacked = Pgd(radius=radius)(model, images, labels, sample, 0)
         with torch.no_grad():
             found["attacked"].append((margin(model(attacked), labels) > 0).numpy())
-        for name, form in forms_of(fitted).items():
+        for name, form in forms_of(fitted, len(whole.classes)).items():
             oracle = Oracle(model, len(images))
             divergence = search(oracle, images, sample, 0, form).divergence
             found[name].append(divergence.numpy())
@@ -142,7 +142,7 @@ def grade(model, whole, data, radius):
                 made["psi", "own", step, gradients, restarts] = trace[restarts * (gradients + 2)].numpy()
     for gradients in GRADIENTS:
         search = Divergence(radius=radius, steps=gradients // 2, step=OTHER_STEP)
-        points = search(model, images, sample, 0, forms_of(form)["raw"]).images
+        points = search(model, images, sample, 0, forms_of(form, len(whole.classes))["raw"]).images
         with torch.no_grad():
             reached = kl(form(clean.double()), form(model(points).double()))
         made["psi", "other", OTHER_STEP, gradients, 1] = reached.numpy()

@@ -267,3 +267,15 @@ def test_a_model_that_lets_no_gradient_through_is_searched_without_an_error():
     found = Divergence(radius="linf:0.1")(lambda images: fixed.expand(len(images), 3), images, sample, 0, raw)
     assert (found.divergence == 0).all()
     assert (found.prediction == 0).all()
+
+
+def test_rounding_is_no_divergence():
+    """Form A of two linear classes is constant on each side of the boundary: what rounding leaves counts as 0."""
+    model = linear(2, (3, 4), bias=0.7)
+    images = 0.5 + 0.1 * drawn((1, 3, 4), 60, "images").clamp(-2, 2)
+    found = Divergence(radius="linf:0.02")(model, images, torch.arange(60), 0, unit_length)
+    stays = found.prediction == model(images).argmax(1)
+    assert stays.sum() > 20
+    assert (found.divergence[stays] == 0).all()
+    every = Divergence(radius="linf:0.02")(model, images, torch.arange(60), 0, raw).divergence
+    assert (every > 1e-6).all()

@@ -11,7 +11,7 @@ from torch import nn
 
 from weakspot.contracts import Classifier, Data, Logits
 from weakspot.explaining.files import Table
-from weakspot.landscape.divergence import Divergence
+from weakspot.landscape.divergence import NOISE, Divergence
 from weakspot.landscape.forms import GAP, UNIT, Form, GapScaled, calibrate, raw, unit_length
 from weakspot.landscape.pairs import Planes
 from weakspot.landscape.parameters import parameter_surface
@@ -61,9 +61,9 @@ class Counting:
         self.backwards += images
 
 
-def forms_of(fitted: GapScaled) -> dict[str, Form]:
-    """The three forms by name."""
-    return {"raw": raw, "A": unit_length, "B": fitted}
+def forms_of(fitted: GapScaled, classes: int) -> dict[str, Form]:
+    """The forms by name; without A for two classes, where it is constant on each side of the decision boundary."""
+    return {"raw": raw, "A": unit_length, "B": fitted} if classes > 2 else {"raw": raw, "B": fitted}
 
 
 def batches(rows: Sequence[int], data: Data) -> list[list[int]]:
@@ -75,20 +75,21 @@ def batches(rows: Sequence[int], data: Data) -> list[list[int]]:
 def measure_psi(
     model: Classifier, data: Data, search: Divergence, fitted: GapScaled, seed: int, device: torch.device
 ) -> tuple[Table, Table]:
-    """Psi of every image in each form: a row for each image and form, and how the searches converged.
+    """Psi of every image in each form (`forms_of`): a row for each image and form, and how the searches converged.
 
     Returns:
         The rows, and by form the largest divergence after each evaluation, shape (evaluations, samples).
 
     """
     rows: dict[str, list[np.ndarray]] = {}
-    traces: dict[str, list[np.ndarray]] = {name: [] for name in FORMS}
+    forms = forms_of(fitted, len(data.classes))
+    traces: dict[str, list[np.ndarray]] = {name: [] for name in forms}
     for part in batches(range(len(data)), data):
         images, labels = data.batch(part).to(device), data.labels[part].to(device)
         sample = torch.tensor(part, device=device)
         with torch.no_grad():
             clean = model(images)
-        for name, form in forms_of(fitted).items():
+        for name, form in forms.items():
             oracle = Oracle(model, len(part))
             began = time.monotonic()
             found = search(oracle, images, sample, seed, form)
@@ -123,21 +124,22 @@ def prove_invariance(
 
     Returns:
         By form the largest relative change of the divergence, and the mean divergence as a share of what a thorough
-        search finds; None where nothing moves any of the images.
+        search finds; None where nothing moves any of the images. What rounding adds is no change.
 
     """
     thorough = replace(search, restarts=RESTARTS * search.restarts, steps=LONG)
     rows = list(range(min(PROOF, len(data))))
     images, sample = data.batch(rows).to(device), torch.tensor(rows, device=device)
     larger = Scaled(model, FACTOR)
-    other = forms_of(calibrate(larger, whole, device))
+    classes = len(data.classes)
+    other = forms_of(calibrate(larger, whole, device), classes)
     changes: dict[str, float | None] = {}
     shares: dict[str, float | None] = {}
-    for name, form in forms_of(fitted).items():
+    for name, form in forms_of(fitted, classes).items():
         one = search(model, images, sample, seed, form).divergence
         ten = search(larger, images, sample, seed, other[name]).divergence
         moved = one > 0
-        changes[name] = float(((ten - one).abs() / one)[moved].max()) if moved.any() else None
+        changes[name] = float((((ten - one).abs() - NOISE).clamp(min=0) / one)[moved].max()) if moved.any() else None
         most = float(thorough(model, images, sample, seed, form).divergence.sum())
         shares[name] = float(one.sum()) / most if most > 0 else None
     return {"images": len(rows), "factor": FACTOR, "change": changes, "found": shares}

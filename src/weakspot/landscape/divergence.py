@@ -29,6 +29,9 @@ from weakspot.threats.measure import check_logits
 PROBE = 0.1
 """How far power iteration steps from the image, as a share of the radius: near enough for the second order, far enough
 for float32 to see the change of a confident prediction."""
+NOISE = 16 * torch.finfo(torch.float64).eps
+"""3.6e-15 nats. The divergence is a sum of terms p (log p - log q) in float64, each rounded to a share eps of
+p |log p|, which sum to at most 12 for 100,000 classes: what is not above this is rounding, and counts as 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ class Found:
     """The largest divergence found for each image."""
 
     divergence: PerSample
-    """In nats, float64, at least 0; psi is one over it."""
+    """In nats, float64: 0, or above NOISE; psi is one over it."""
     images: Images
     """Where it was found."""
     prediction: Labels
@@ -140,7 +143,7 @@ class _Climb:
         return kl(self.reference, self.form(logits.double()))
 
     def _keep(self, x: Images, logits: Logits, divergence: PerSample) -> None:
-        larger = divergence > self.largest  # so asked, a NaN is never larger
+        larger = divergence > self.largest.clamp(min=NOISE)  # so asked, a NaN is never larger
         self.best = torch.where(spread(larger, x), x, self.best)
         self.prediction = torch.where(larger, logits.argmax(1), self.prediction)
         self.largest = torch.where(larger, divergence, self.largest)

@@ -5,7 +5,7 @@ same divergence for a model and for the same model with its last layer multiplie
 
 A: each image's centred logits get the length UNIT. What is left is their direction: differences in confidence between
    images, and so between classes, are gone. Two classes leave two directions, so there it only says whether the
-   decision changes: take B.
+   decision changes, and its gradient is 0: it is not measured. Take B.
 B: one temperature for the model, such that the mean gap between its two largest logits on a fixed list of clean images
    is GAP. Differences in confidence within a model stay.
 """

@@ -102,6 +102,11 @@ def model_labels(summary: dict[str, Any]) -> list[str]:
     return names if len(set(names)) == len(names) else [f"{name} ({at + 1})" for at, name in enumerate(names)]
 
 
+def shown_forms(summary: dict[str, Any]) -> dict[str, str]:
+    """The titles of the forms that are defined."""
+    return {form: title for form, title in FORM_TITLES.items() if summary["models"][0]["psi"][form] is not None}
+
+
 def weakest_first(summary: dict[str, Any]) -> list[int]:
     """Classes with images by psi of form B of the first model; those that nothing moves come last."""
     entries = summary["models"][0]["psi"]["B"]["classes"]
@@ -114,10 +119,11 @@ def psi_figure(summary: dict[str, Any]) -> Figure:
     order = weakest_first(summary)
     shown = order if len(order) <= FEW else order[:WEAKEST]
     names = summary["data"]["classes"]
+    forms = shown_forms(summary)
     figure = Figure(figsize=(10, 1.2 + 0.27 * max(3, len(shown))), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(forms), sharey=True, squeeze=False)[0]
     labels = model_labels(summary)
-    for axes, form in zip(panels, FORM_TITLES, strict=True):
+    for axes, form in zip(panels, forms, strict=True):
         for at, (model, label) in enumerate(zip(summary["models"], labels, strict=True)):
             aside = 0.0 if len(labels) == 1 else 0.16 * (2 * at - 1)
             entries = [(y + aside, model["psi"][form]["classes"][c]["psi"]) for y, c in enumerate(shown)]
@@ -146,9 +152,10 @@ def psi_figure(summary: dict[str, Any]) -> Figure:
 
 def convergence_figure(summary: dict[str, Any]) -> Figure:
     """A panel for each form."""
+    forms = shown_forms(summary)
     figure = Figure(figsize=(10, 2.6), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True, squeeze=False)[0]
-    for axes, form in zip(panels, FORM_TITLES, strict=True):
+    panels = figure.subplots(1, len(forms), sharey=True, squeeze=False)[0]
+    for axes, form in zip(panels, forms, strict=True):
         for at, (model, label) in enumerate(zip(summary["models"], model_labels(summary), strict=True)):
             share = [np.nan if each is None else 100 * each for each in model["convergence"][form]["share"]]
             axes.plot(share, STYLES[at], color=COLOURS[at], linewidth=1.8, label=plain(label))

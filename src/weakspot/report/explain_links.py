@@ -13,7 +13,7 @@ from weakspot.analysis.relate import image_correlation, rank_correlation
 from weakspot.analysis.shape import along, curvature, rise
 from weakspot.analysis.worst_case import worst_case
 from weakspot.outcomes import Outcomes
-from weakspot.report.explain_summary import Columns, Measured
+from weakspot.report.explain_summary import Columns, Measured, forms_in
 from weakspot.report.numbers import correlation, draws_for, numbers
 
 PAIRS_UP_TO = 100
@@ -74,7 +74,7 @@ def _judged(manifest: Mapping[str, Any], rows: Outcomes) -> tuple[Outcomes, str]
 def _figures(side: Measured, classes: int) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """By name: a value for each image, its number and its label; psi by the divergence, whose class mean it inverts."""
     found = {}
-    for form in dict.fromkeys(side.table["form"].tolist()):
+    for form in forms_in(side.table, classes):
         mine = side.table["form"] == form
         found[f"psi {form}"] = tuple(side.table[key][mine] for key in ("divergence", "sample", "label"))
     for pair, grids in side.surfaces.items():

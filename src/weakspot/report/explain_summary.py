@@ -19,10 +19,19 @@ ENOUGH = 0.9
 Columns = Mapping[str, np.ndarray]
 
 
+FORMS = ("raw", "A", "B")
+
+
+def forms_in(table: Columns, classes: int) -> list[str]:
+    """The forms that are measured and mean something: with two classes A does not."""
+    present = set(table["form"].tolist())
+    return [form for form in FORMS if form in present and (form != "A" or classes > 2)]
+
+
 def psi_section(table: Columns, names: list[str], seed: int) -> dict[str, Any]:
-    """By form: psi overall and of each class, with 95 % intervals of resampled images."""
-    found = {}
-    for form in dict.fromkeys(table["form"].tolist()):
+    """By form: psi overall and of each class, with 95 % intervals of resampled images; None for an undefined form."""
+    found: dict[str, Any] = dict.fromkeys(FORMS)
+    for form in forms_in(table, len(names)):
         mine = table["form"] == form
         label = table["label"][mine]
         overall, classes = psi_figures(table["divergence"][mine], label, len(names), seed, draws_for(len(names)))
@@ -56,10 +65,14 @@ def _figure(found: Figure) -> dict[str, float | None]:
     return {"value": number(found.value), "low": number(found.low), "high": number(found.high)}
 
 
-def convergence_section(traces: Columns) -> dict[str, Any]:
-    """By form: the mean share of each image's end value after each evaluation, and whether the searches settled."""
-    found = {}
-    for form, trace in traces.items():
+def convergence_section(traces: Columns, forms: Sequence[str]) -> dict[str, Any]:
+    """By form: the mean share of each image's end value after each evaluation, and whether the searches settled.
+
+    None for a form that is not in `forms`.
+    """
+    found: dict[str, Any] = dict.fromkeys(FORMS)
+    for form in forms:
+        trace = traces[form]
         moved = trace[-1] > 0
         share = (trace[:, moved] / trace[-1, moved]).mean(axis=1) if moved.any() else np.full(len(trace), np.nan)
         before = share[-1 - len(trace) // 6]  # within the last third of the last climb
@@ -95,6 +108,11 @@ def _means(values: np.ndarray, label: np.ndarray, names: list[str], seed: int) -
     return {"overall": made[0], "classes": made[1:]}
 
 
+def _of_forms(proof: Mapping[str, Any], forms: Sequence[str]) -> dict[str, Any]:
+    """The proof with None for the forms that are undefined."""
+    return {**proof, **{key: {f: proof[key][f] if f in forms else None for f in FORMS} for key in ("change", "found")}}
+
+
 def cost_section(table: Columns, surfaces: Mapping[str, Columns]) -> dict[str, Any]:
     """Evaluations and seconds for each image: of each form of psi, and of each pair's surfaces."""
     found: dict[str, Any] = {}
@@ -110,7 +128,13 @@ def cost_section(table: Columns, surfaces: Mapping[str, Columns]) -> dict[str, A
 def notes(described: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the numbers of one model, as sentences."""
     said = []
-    for form, found in described["psi"].items():
+    if described["psi"]["A"] is None:
+        said.append(
+            "With two classes form A, the direction of the logits alone, only says whether the decision changes, and "
+            "its gradient is 0: it is left out. Form B compares models."
+        )
+    for form in (form for form in FORMS if described["psi"][form] is not None):
+        found = described["psi"][form]
         overall = found["overall"]
         if overall["still"]:
             said.append(
@@ -175,6 +199,7 @@ def summarise_explanation(
     names = list(data["classes"])
     models = []
     for described, side in zip(manifest["model"], sides, strict=True):
+        forms = forms_in(side.table, len(names))
         surfaces = {}
         for pair, grids in side.surfaces.items():
             surfaces[pair] = surface_section(grids, names, seed)
@@ -182,9 +207,9 @@ def summarise_explanation(
         made = {
             "model": dict(described),
             "calibration": {"gap": side.calibration["gap"], "images": len(side.calibration["rows"])},
-            "proof": side.calibration["proof"],
+            "proof": _of_forms(side.calibration["proof"], forms),
             "psi": psi_section(side.table, names, seed),
-            "convergence": convergence_section(side.traces),
+            "convergence": convergence_section(side.traces, forms),
             "surfaces": surfaces,
             "cost": cost_section(side.table, side.surfaces),
         }

@@ -33,30 +33,34 @@ def class_grid(summary: dict[str, Any], model: int = 0, rows: int | None = None)
     """Psi of each class in all forms, weakest first by form B of the first model."""
     found = summary["models"][model]["psi"]
     order = weakest_first(summary)[:rows]
-    classes = {form: found[form]["classes"] for form in found}
+    classes = {form: each["classes"] for form, each in found.items() if each is not None}
     b = [classes["B"][c] for c in order]
     columns = {
         "class": [printable(entry["name"]) for entry in b],
-        "psi (B)": [psi_text(entry["psi"], entry["still"]) for entry in b],
+        "psi (B)": [_of_class(entry) for entry in b],
         "median": [three(entry["median"]["value"]) for entry in b],
         "10 % quantile": [three(entry["low_quantile"]["value"]) for entry in b],
         "decision moves": [f"{percent(entry['moved'])} %" for entry in b],
-        "psi (A)": [psi_text(classes["A"][c]["psi"], classes["A"][c]["still"]) for c in order],
-        "psi (raw)": [psi_text(classes["raw"][c]["psi"], classes["raw"][c]["still"]) for c in order],
+        "psi (A)": [_of_class(classes["A"][c]) if "A" in classes else NONE for c in order],
+        "psi (raw)": [_of_class(classes["raw"][c]) for c in order],
         "images": [f"{entry['samples']:,}" for entry in b],
     }
-    whole = {form: found[form]["overall"] for form in found}
+    whole = {form: each["overall"] for form, each in found.items() if each is not None}
     last = {
         "class": "all",
-        "psi (B)": psi_text(whole["B"]["psi"], whole["B"]["still"]),
+        "psi (B)": _of_class(whole["B"]),
         "median": three(whole["B"]["median"]["value"]),
         "10 % quantile": three(whole["B"]["low_quantile"]["value"]),
         "decision moves": f"{percent(whole['B']['moved'])} %",
-        "psi (A)": psi_text(whole["A"]["psi"], whole["A"]["still"]),
-        "psi (raw)": psi_text(whole["raw"]["psi"], whole["raw"]["still"]),
+        "psi (A)": _of_class(whole["A"]) if "A" in whole else NONE,
+        "psi (raw)": _of_class(whole["raw"]),
         "images": f"{whole['B']['samples']:,}",
     }
     return Grid(model_labels(summary)[model], columns, ("class",), last)
+
+
+def _of_class(entry: dict[str, Any]) -> str:
+    return psi_text(entry["psi"], entry["still"])
 
 
 def whole_line(grid: Grid) -> Grid:
@@ -72,6 +76,7 @@ def proof_grid(summary: dict[str, Any]) -> Grid:
         proof = model["proof"]
         for form, change in proof["change"].items():
             said = "nothing moves" if change is None else f"{100 * change:.2g} %"
+            said = NONE if model["psi"][form] is None else said
             found = proof["found"][form]
             share = NONE if found is None else f"{percent(found)} %"
             lines.append((printable(label), form, f"{proof['images']}", said, share))
