@@ -14,6 +14,7 @@ from weakspot.addresses import Radius, slug
 from weakspot.analysis.shape import spread
 from weakspot.config import to_yaml
 from weakspot.contracts import Classifier, Data
+from weakspot.data import limit as first_of
 from weakspot.errors import InputError
 from weakspot.explain_plan import Plan, prepare_explanation
 from weakspot.explaining import files, measure
@@ -171,6 +172,13 @@ def refuse_other_audit(run: Run, plan: Plan) -> None:
         raise InputError(f"{run.folder} is an audit of another model; audit this one, or explain that one")
     if [about[key] for key in ("name", "split", "classes")] != [ours[key] for key in ("name", "split", "classes")]:
         raise InputError(f"{run.folder} is an audit on {about['name']}, this is on {ours['name']}; use the same data")
+    # Either may see the first samples only: the audit's are compared with as many of these.
+    same = len(plan.whole) >= about["samples"] and first_of(plan.whole, about["samples"]).digest() == about["digest"]
+    if not same:
+        raise InputError(
+            f"{run.folder} is an audit on other data of the same name, {about['name']}: images or labels differ; "
+            "use the same data"
+        )
 
 
 def _measure(plan: Plan, side: str, model: Classifier, tell: Callable[[str], None]) -> None:
@@ -238,8 +246,12 @@ def _write_report(plan: Plan, audit: Run | None) -> None:
         )
     link = None
     if audit is not None:
-        link = link_section(str(audit.folder), audit.manifest, audit.rows, sides[0], plan.config.seed)
-    summary = summarise_explanation(plan.manifest, sides, measure.CONSTANTS, link)
+        link = link_section(
+            str(audit.folder), audit.manifest, audit.rows, sides[0], plan.config.radius, plan.config.seed
+        )
+    thorough = measure.thorough_of(Divergence(radius=plan.radius, restarts=config.restarts))
+    constants = {"thorough_restarts": thorough.restarts, "thorough_steps": thorough.steps}
+    summary = summarise_explanation(plan.manifest, sides, measure.CONSTANTS | constants, link)
     write_json(plan.folder / "explain.json", summary)
     drawn = draw_figures(plan.folder / "figures", summary, sides)
     write_explanation(plan.folder / "explain.html", summary, drawn)

@@ -167,6 +167,28 @@ def test_an_audit_of_another_model_is_refused(place) -> None:
     assert not (place.folder / "made").exists()
 
 
+def test_an_audit_of_other_data_of_the_same_name_is_refused_and_one_at_another_radius_is_named(place) -> None:
+    audited = place.run(
+        "audit", "models.py:net", "--data", "data.py:make", "--radius", "linf:0.05", "--threats", "pgd(steps=2)",
+        "--limit", "20", "--quiet", "--out", "audited",
+    )  # fmt: skip
+    assert audited.code == 0, audited
+    ended = explain(place, "--audit", "audited", "--restarts", "2", "--limit", "30")
+    assert ended.code == 0, ended
+    said = "The audit has no attacks at linf:0.1, within which psi is searched"
+    assert said in " ".join(ended.out.split())
+    page = (place.folder / "made" / "explain.html").read_text()
+    assert said in page
+    assert "(robust at linf:0.05, 20 images)" in page
+    assert "a search with 8 restarts of 30 steps" in page
+    source = place.folder / "data.py"
+    source.write_text(source.read_text().replace("(labels[::7] + 1)", "(labels[::7] + 2)"))
+    refused = explain(place, "--audit", "audited", out="other")
+    assert refused.code == 2
+    assert "other data of the same name" in refused.line
+    assert not (place.folder / "other").exists()
+
+
 EXTREME = '''
 import torch
 from torch import nn

@@ -117,6 +117,11 @@ def measure_psi(
     return made, {name: np.concatenate(each, axis=1) for name, each in traces.items()}
 
 
+def thorough_of(search: Divergence) -> Divergence:
+    """The search that tells what the usual one misses."""
+    return replace(search, restarts=RESTARTS * search.restarts, steps=LONG)
+
+
 def prove_invariance(
     model: Classifier, data: Data, whole: Data, search: Divergence, fitted: GapScaled, seed: int, device: torch.device
 ) -> dict[str, Any]:
@@ -127,7 +132,7 @@ def prove_invariance(
         search finds; None where nothing moves any of the images. What rounding adds is no change.
 
     """
-    thorough = replace(search, restarts=RESTARTS * search.restarts, steps=LONG)
+    thorough = thorough_of(search)
     rows = list(range(min(PROOF, len(data))))
     images, sample = data.batch(rows).to(device), torch.tensor(rows, device=device)
     larger = Scaled(model, FACTOR)

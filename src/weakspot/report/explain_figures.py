@@ -176,8 +176,9 @@ def audit_figure(summary: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     panels = figure.subplots(1, 2, squeeze=False)[0]
     found = link["figures"]["psi B"]
+    at = f" at {link['radius']}" if link["radius"] else ""
     for axes, what, key, called in (
-        (panels[0], "accuracy", "robust_accuracy", f"{link['condition']} accuracy (%)"),
+        (panels[0], "accuracy", "robust_accuracy", f"{link['condition']} accuracy{at} (%)"),
         (panels[1], "cfps", "cfps", "CFPS (%)"),
     ):
         both = [

@@ -69,11 +69,15 @@ def pairs_said(summary: dict[str, Any]) -> str | None:
         return None
     found = summary["audit"]["pairs"]
     value = found["correlation"]
-    if value["value"] is None:
-        return None
+    if value is None or value["value"] is None:
+        return (
+            f"Whether predictions move to where the audit's errors go is undefined: the search changed the prediction "
+            f"of {found['images']:,} images."
+        )
     return (
-        f"Over {found['ordered_pairs']:,} ordered pairs of classes, the share of images whose prediction the search "
-        "moves to a class and the share that the audit mistakes for it have a rank correlation of "
+        f"The search changed the prediction of {found['images']:,} images (form B). Over {found['ordered_pairs']:,} "
+        "ordered pairs of classes, the share of a class's predictions that it changes to the other class and the share "
+        "of the class that the audit mistakes for the other have a rank correlation of "
         f"{rank(value['value'])} [{rank(value['low'])}, {rank(value['high'])}]; the interval takes pairs as "
         "independent."
     )

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from weakspot.addresses import Radius
 from weakspot.analysis.arrays import PerClass, ratio
 from weakspot.analysis.attraction import attraction
 from weakspot.analysis.bootstrap import resampled_means
 from weakspot.analysis.confusion import confusion_matrix
+from weakspot.analysis.psi import FEW
 from weakspot.analysis.relate import image_correlation, rank_correlation
 from weakspot.analysis.shape import along, curvature, rise
 from weakspot.analysis.worst_case import worst_case
@@ -20,7 +22,9 @@ PAIRS_UP_TO = 100
 """Above this many classes the pairs, and the intervals over images, are left out: they take K^2 numbers a resample."""
 
 
-def link_section(folder: str, manifest: Mapping[str, Any], rows: Outcomes, side: Measured, seed: int) -> dict[str, Any]:
+def link_section(
+    folder: str, manifest: Mapping[str, Any], rows: Outcomes, side: Measured, radius: str, seed: int
+) -> dict[str, Any]:
     """How each figure goes with robust accuracy and CFPS over classes, and the divergences' way with hard pairs.
 
     Args:
@@ -28,11 +32,12 @@ def link_section(folder: str, manifest: Mapping[str, Any], rows: Outcomes, side:
         manifest: The audit's manifest.json.
         rows: All its rows.
         side: What was measured of the same model.
+        radius: Of the ball that psi was searched in.
         seed: Of the resamples.
 
     """
     names = list(manifest["data"]["classes"])
-    worst, scope = _judged(manifest, rows)
+    worst, scope, judged = _judged(manifest, rows, radius)
     found = attraction(worst.label, worst.prediction, len(names))
     accuracy = 1 - found.false_negative_rate
     figures = _figures(side, len(names))
@@ -52,6 +57,8 @@ def link_section(folder: str, manifest: Mapping[str, Any], rows: Outcomes, side:
     return {
         "run": folder,
         "condition": scope,
+        "radius": judged,
+        "notes": _notes(radius, scope, judged),
         "samples": len(worst),
         "classes": [
             {"name": name, "accuracy": a, "cfps": c}
@@ -62,13 +69,30 @@ def link_section(folder: str, manifest: Mapping[str, Any], rows: Outcomes, side:
     }
 
 
-def _judged(manifest: Mapping[str, Any], rows: Outcomes) -> tuple[Outcomes, str]:
-    """The rows by which the audit judges: the worst case at the first radius; without attacks the clean ones."""
+def _judged(manifest: Mapping[str, Any], rows: Outcomes, radius: str) -> tuple[Outcomes, str, str | None]:
+    """The rows by which the audit judges: the worst case at this radius, or at its first one; otherwise the clean ones.
+
+    With them "robust" or "clean", and the radius of the attacks.
+    """
     attacks = [threat for threat in manifest["threats"] if threat["kind"] == "adversarial"]
     if not attacks:
-        return rows.of("clean"), "clean"
-    first = [threat["address"] for threat in attacks if threat["radius"] == attacks[0]["radius"]]
-    return worst_case(rows, ["clean", *first]), "robust"
+        return rows.of("clean"), "clean", None
+    at = {threat["radius"] for threat in attacks if threat["radius"] is not None}
+    judged = next((one for one in at if Radius.of(one) == Radius.of(radius)), attacks[0]["radius"])
+    chosen = [threat["address"] for threat in attacks if threat["radius"] == judged]
+    return worst_case(rows, ["clean", *chosen]), "robust", judged
+
+
+def _notes(radius: str, scope: str, judged: str | None) -> list[str]:
+    """Whether psi and the audit speak of the same ball."""
+    if scope == "clean":
+        return [f"The audit has no attacks: psi within {radius} is related to its clean accuracy."]
+    if judged is not None and Radius.of(judged) == Radius.of(radius):
+        return []
+    return [
+        f"The audit has no attacks at {radius}, within which psi is searched: psi is related to its accuracy at "
+        f"{judged or 'an unnamed radius'}, which is another question."
+    ]
 
 
 def _figures(side: Measured, classes: int) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -110,11 +134,17 @@ def _over_images(
 
 
 def _pairs(table: Columns, worst: Outcomes, classes: int) -> dict[str, Any]:
-    """Where predictions move to (form B) against who is mistaken for whom, over ordered pairs of classes."""
+    """Where predictions move to (form B) against who is mistaken for whom, over ordered pairs of classes.
+
+    A prediction moves from the class that the clean image is taken for: an image that is wrong already and stays where
+    it is has not moved.
+    """
     mine = table["form"] == "B"
-    moved = confusion_matrix(table["label"][mine], table["moved_to"][mine], classes)
+    before, after = table["prediction"][mine], table["moved_to"][mine]
+    changed = int((before != after).sum())
+    moved = confusion_matrix(before, after, classes)
     mistaken = confusion_matrix(worst.label, worst.prediction, classes)
     off = ~np.eye(classes, dtype=bool)
     one, two = (ratio(each, each.sum(axis=1, keepdims=True))[off] for each in (moved, mistaken))
-    found = rank_correlation(one, two)
-    return {"correlation": correlation(found), "ordered_pairs": int(off.sum())}
+    known = correlation(rank_correlation(one, two)) if changed >= FEW else None
+    return {"correlation": known, "ordered_pairs": int(off.sum()), "images": changed}

@@ -191,7 +191,7 @@ def summarise_explanation(
     Args:
         manifest: The folder's manifest.json.
         sides: What is stored of each model.
-        constants: Of the forms A and B.
+        constants: Of the forms A and B, and of the thorough search.
         link: How the first model's figures go with those of an audit (`weakspot.report.explain_links`).
 
     """

@@ -130,10 +130,11 @@ def _columns(lines: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def said_of(summary: dict[str, Any]) -> list[str]:
-    """The notes on all models, each with its model's name where there are two."""
+    """The notes on all models, each with its model's name where there are two, and those on the audit."""
     several = len(summary["models"]) > 1
-    return [
+    said = [
         f"{printable(label)}: {line}" if several else line
         for label, model in zip(model_labels(summary), summary["models"], strict=True)
         for line in model["notes"]
     ]
+    return said if summary["audit"] is None else [*said, *map(printable, summary["audit"]["notes"])]
