@@ -116,3 +116,13 @@ def test_the_audits_radius_is_the_explained_one_where_it_has_it_and_named_where_
     assert found["radius"] == "linf:0.3"
     assert "no attacks at linf:0.2" in found["notes"][0]
     assert "linf:0.3" in found["notes"][0]
+
+
+def test_of_a_few_images_of_a_class_there_is_no_interval_over_images():
+    whole = measured(0.1 + LABEL, LABEL, -LABEL.astype(float))
+    for images in (4, 5):
+        kept = (images > SAMPLE % EACH) | (LABEL > 0)
+        side = Measured({key: value[kept] for key, value in whole.table.items()}, {}, {}, whole.surfaces, None)
+        over = link_section("audited", MANIFEST, rows(), side, "linf:0.1", seed=0)["figures"]["psi B"]["over_images"]
+        assert over["value"] is not None
+        assert (over["low"] is None) == (over["high"] is None) == (images < 5)

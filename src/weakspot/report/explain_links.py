@@ -120,7 +120,10 @@ def _class_means(values: np.ndarray, label: np.ndarray, classes: int) -> PerClas
 def _over_images(
     values: np.ndarray, sample: np.ndarray, worst: Outcomes, classes: int, seed: int, sign: int
 ) -> dict[str, Any] | None:
-    """The correlation with robust accuracy on the images that both know, with an interval of resampled images."""
+    """The correlation with robust accuracy on the images that both know, with an interval of resampled images.
+
+    Where a class has fewer than FEW images there is no interval: resamples of so few repeat them.
+    """
     common, one, two = np.intersect1d(sample, worst.sample, return_indices=True)
     known = ~np.isnan(values[one])
     one, two = one[known], two[known]
@@ -130,7 +133,9 @@ def _over_images(
     label = worst.label[two]
     drawn = resampled_means(both, label, classes, draws_for(classes), seed)
     means = np.stack([_class_means(column, label, classes) for column in both.T])
-    return dict(correlation(image_correlation(means[0], means[1], drawn[:, :, 0], drawn[:, :, 1])))
+    found = dict(correlation(image_correlation(means[0], means[1], drawn[:, :, 0], drawn[:, :, 1])))
+    few = np.bincount(label, minlength=classes)[np.unique(label)].min() < FEW
+    return found | {"low": None, "high": None} if few else found
 
 
 def _pairs(table: Columns, worst: Outcomes, classes: int) -> dict[str, Any]:
