@@ -2,9 +2,11 @@
 
 import base64
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from weakspot.analysis.psi import FEW
 from weakspot.report.explain_figures import Drawn, model_labels, weakest_first
 from weakspot.report.explain_tables import (
     audit_grid,
@@ -51,15 +53,27 @@ def write_explanation(path: Path, summary: dict[str, Any], drawn: Sequence[Drawn
 
 
 def verdict(summary: dict[str, Any]) -> str:
-    """The weakest class by psi in one sentence."""
+    """The weakest class by psi, of those with FEW images or more, and how many are not told apart from it."""
+    classes = summary["models"][0]["psi"]["B"]["classes"]
     order = weakest_first(summary)
-    entry = summary["models"][0]["psi"]["B"]["classes"][order[0]]
-    found, name = entry["psi"], printable(entry["name"])
-    if found["value"] is None:
+    large = [classes[c] for c in order if classes[c]["samples"] >= FEW]
+    if classes[order[0]]["psi"]["value"] is None:
         return "The search moved no prediction of any class."
+    if not large:
+        return f"No class is named as the easiest to move: none has {FEW} images."
+    first, name = large[0]["psi"], printable(large[0]["name"])
+    if first["value"] is None:
+        return f"The search moved no prediction of any class with {FEW} images or more."
+    # A limit that is missing is infinite. The others' values are not lower, so they overlap if their low ends do.
+    end = inf if first["high"] is None else first["high"]
+    lows = [inf if other["psi"]["low"] is None else other["psi"]["low"] for other in large[1:]]
+    alike = sum(low <= end for low in lows)
+    others = f"{alike} other{'s' if alike > 1 else ''}, whose intervals overlap with its own"
+    told = f" It is not told apart from {others}." if alike else ""
+    whom = name if len(large) == len(order) else f"{name} (of the classes with {FEW} images or more)"
     return (
-        f"Predictions are easiest to move for {name}: psi {psi_text(found)} in form B, within {summary['radius']} of "
-        "each image."
+        f"Predictions are easiest to move for {whom}: psi {psi_text(first)} in form B, within {summary['radius']} of "
+        f"each image.{told}"
     )
 
 

@@ -22,6 +22,13 @@ def psi_text(found: dict[str, Any], still: int = 0) -> str:
     return f"{three(found['value'])} [{low}, {high}]"
 
 
+def span_text(found: dict[str, Any]) -> str:
+    """As psi_text, of a figure that may be infinite: inf [3.1, inf]."""
+    if found["low"] is None and found["high"] is None:
+        return three(found["value"])
+    return f"{three(found['value'])} [{three(found['low'])}, {three(found['high'])}]"
+
+
 def three(value: float | None) -> str:
     """Three digits; what is infinite is named so."""
     if value is None:
@@ -38,8 +45,9 @@ def class_grid(summary: dict[str, Any], model: int = 0, rows: int | None = None)
     columns = {
         "class": [printable(entry["name"]) for entry in b],
         "psi (B)": [_of_class(entry) for entry in b],
-        "median": [three(entry["median"]["value"]) for entry in b],
-        "10 % quantile": [three(entry["low_quantile"]["value"]) for entry in b],
+        "median": [span_text(entry["median"]) for entry in b],
+        "10 % quantile": [span_text(entry["low_quantile"]) for entry in b],
+        "mean of psi": [span_text(entry["mean"]) for entry in b],
         "decision moves": [f"{percent(entry['moved'])} %" for entry in b],
         "psi (A)": [_of_class(classes["A"][c]) if "A" in classes else NONE for c in order],
         "psi (raw)": [_of_class(classes["raw"][c]) for c in order],
@@ -49,8 +57,9 @@ def class_grid(summary: dict[str, Any], model: int = 0, rows: int | None = None)
     last = {
         "class": "all",
         "psi (B)": _of_class(whole["B"]),
-        "median": three(whole["B"]["median"]["value"]),
-        "10 % quantile": three(whole["B"]["low_quantile"]["value"]),
+        "median": span_text(whole["B"]["median"]),
+        "10 % quantile": span_text(whole["B"]["low_quantile"]),
+        "mean of psi": span_text(whole["B"]["mean"]),
         "decision moves": f"{percent(whole['B']['moved'])} %",
         "psi (A)": _of_class(whole["A"]) if "A" in whole else NONE,
         "psi (raw)": _of_class(whole["raw"]),

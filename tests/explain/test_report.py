@@ -1,0 +1,78 @@
+"""What the page and the pictures say of an explanation that is put together by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from weakspot.report.explain_html import verdict
+from weakspot.report.explain_summary import Measured, summarise_explanation
+from weakspot.report.explain_tables import class_grid
+
+STEPS = np.linspace(-2, 2, 5)
+
+
+def measured(divergence: np.ndarray, label: np.ndarray) -> Measured:
+    """The same divergences in all forms; surfaces of the first two images of each class."""
+    sample = np.arange(len(label))
+    table = {
+        "form": np.repeat(["raw", "A", "B"], len(label)), "divergence": np.tile(divergence, 3),
+        "label": np.tile(label, 3), "sample": np.tile(sample, 3), "moved_to": np.tile(label, 3),
+        "prediction": np.tile(label, 3),
+        **{key: np.ones(3 * len(label)) for key in ("forwards", "backwards", "seconds")},
+    }  # fmt: skip
+    few = np.sort(np.concatenate([np.flatnonzero(label == c)[:2] for c in np.unique(label)]))
+    bowl = STEPS[:, None] ** 2 + STEPS[None, :]
+    grids = {
+        "first": STEPS, "second": STEPS, "label": label[few], "sample": few,
+        "decision": np.tile(bowl - 1, (len(few), 1, 1)), "cross_entropy": np.tile(2.3 + bowl / 1000, (len(few), 1, 1)),
+        "outline": np.zeros((len(few), 0, 2)), "path": np.zeros((len(few), 0, 2)), "shown": np.zeros(0, int),
+        "pictures": np.zeros((0, 1, 2, 2)), "forwards": np.array(1.0), "backwards": np.array(1.0),
+        "seconds": np.array(1.0),
+    }  # fmt: skip
+    traces = {form: np.stack([divergence / 2] * 6 + [divergence]) for form in ("raw", "A", "B")}
+    proof = {"images": 1, "factor": 10.0, **{key: dict.fromkeys(["raw", "A", "B"], 0.0) for key in ("change", "found")}}
+    return Measured(table, traces, {"gap": 1.0, "rows": [0], "proof": proof}, {"gradient,random": grids}, None)
+
+
+def summary_of(divergence: np.ndarray, label: np.ndarray, classes: int) -> dict[str, Any]:
+    data = {"name": "made", "split": "test", "samples": len(label), "classes": [f"class {c}" for c in range(classes)]}
+    manifest = {"data": data, "seed": 0, "config": {"radius": "linf:0.1"}, "model": [{"address": "net", "digest": "0"}]}
+    return summarise_explanation(manifest, [measured(divergence, label)], {"A": 5.0, "B": 3.0}, None)
+
+
+def test_the_class_that_is_named_is_told_apart_or_not():
+    noise = np.random.default_rng(0).uniform(0.9, 1.1, 60)
+    label = np.repeat([0, 1, 2], 20)
+    assert verdict(summary_of(noise * np.array([1.0, 9.0, 3.0])[label], label, 3)).startswith(
+        "Predictions are easiest to move for class 1: psi 0.1"
+    )
+    assert "told apart" not in verdict(summary_of(noise * np.array([1.0, 9.0, 3.0])[label], label, 3))
+    assert "not told apart from 1 other," in verdict(summary_of(noise * np.array([1.0, 9.0, 9.0])[label], label, 3))
+    assert "not told apart from 2 others," in verdict(summary_of(noise, label, 3))
+
+
+def test_classes_of_few_images_are_not_named():
+    label = np.array([0] * 6 + [1] * 4)
+    said = verdict(summary_of(np.where(label == 1, 9.0, 1.0) + np.arange(10) / 100, label, 2))
+    assert "for class 0 (of the classes with 5 images or more)" in said
+    few = np.repeat(np.arange(3), 3)
+    assert verdict(summary_of(1.0 + few, few, 3)) == "No class is named as the easiest to move: none has 5 images."
+    assert verdict(summary_of(np.zeros(9), few, 3)) == "The search moved no prediction of any class."
+
+
+def test_the_table_shows_intervals_and_the_mean():
+    label = np.repeat([0, 1], 20)
+    divergence = np.random.default_rng(1).uniform(0.5, 1.5, 40)
+    divergence[0] = 0  # its psi is infinite, and so is the mean over its class
+    found = summary_of(divergence, label, 3)
+    grid = class_grid(found)
+    entries = {entry["name"]: entry for entry in found["models"][0]["psi"]["B"]["classes"]}
+    for at, name in enumerate(grid.columns["class"]):
+        for heading, key in (("median", "median"), ("10 % quantile", "low_quantile"), ("mean of psi", "mean")):
+            text, entry = grid.columns[heading][at], entries[name][key]
+            value, low, high = (float(each) for each in text.replace("[", "").replace("]", "").replace(",", "").split())
+            for shown, stored in ((value, entry["value"]), (low, entry["low"]), (high, entry["high"])):
+                assert shown == (np.inf if stored is None else pytest.approx(stored, rel=5e-3))
+    assert grid.last["mean of psi"].startswith("inf [")
+    assert grid.last["median"].count("[") == grid.last["10 % quantile"].count("[") == 1
