@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from weakspot.report.explain_drawing import scale_of
+from weakspot.report.explain_figures import psi_figure, psi_said, weakest_first
 from weakspot.report.explain_html import verdict
+from weakspot.report.explain_planes import classes_figure, classes_said
 from weakspot.report.explain_summary import Measured, summarise_explanation
 from weakspot.report.explain_tables import class_grid
 
@@ -76,3 +79,46 @@ def test_the_table_shows_intervals_and_the_mean():
                 assert shown == (np.inf if stored is None else pytest.approx(stored, rel=5e-3))
     assert grid.last["mean of psi"].startswith("inf [")
     assert grid.last["median"].count("[") == grid.last["10 % quantile"].count("[") == 1
+
+
+def many() -> tuple[dict[str, Any], Measured]:
+    """50 classes, of which the last has no images."""
+    label = np.repeat(np.arange(49), 6)
+    divergence = 1 + label + np.tile(np.arange(6) / 10, 49)
+    return summary_of(divergence, label, 50), measured(divergence, label)
+
+
+def test_pictures_of_many_classes_say_which_they_show():
+    found, side = many()
+    figure = psi_figure(found)
+    assert figure.get_suptitle() == "The 30 weakest of 49 classes"
+    assert len(figure.axes[0].get_yticks()) == 30
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "class 48"
+    assert psi_said(found) == " Shown are the 30 classes that are easiest to move by it, of 49 with images."
+    grids, order = side.surfaces["gradient,random"], weakest_first(found)
+    said = classes_said(grids, order, 50)
+    assert said == " Shown are the 20 weakest of the 49 classes that have images here, of 50 in all."
+    drawn = classes_figure("gradient,random", [grids], ["net"], found["data"]["classes"], order)
+    assert drawn.subfigs[0].get_suptitle() == "net: the 20 weakest of 49 classes"
+
+
+def test_pictures_of_few_classes_show_all_and_count_images():
+    label = np.array([0] * 6 + [1] * 6 + [2])
+    found, side = summary_of(1.0 + label, label, 3), measured(1.0 + label, label)
+    assert psi_figure(found).get_suptitle() == ""
+    assert psi_said(found) == ""
+    grids, order = side.surfaces["gradient,random"], weakest_first(found)
+    assert classes_said(grids, order, 3) == ""
+    drawn = classes_figure("gradient,random", [grids], ["net"], found["data"]["classes"], order)
+    titles = [axes.get_title() for axes in drawn.axes if axes.get_title()]
+    assert titles == ["class 2 (n = 1)", "class 1 (n = 2)", "class 0 (n = 2)"]
+
+
+def test_the_cross_entropys_colours_begin_at_the_lowest_value_of_all_models():
+    scale = scale_of("cross_entropy", [np.array([2.30, 2.31]), np.array([2.29, np.nan])])
+    assert (scale.vmin, scale.vmax) == (2.29, 2.31)
+    flat = scale_of("cross_entropy", [np.full((2, 2), 2.3)])
+    assert flat.vmin == 2.3
+    assert flat.vmax > 2.3
+    even = scale_of("decision", [np.array([-3.0, 1.0])])
+    assert (even.vmin, even.vmax) == (-3, 3)

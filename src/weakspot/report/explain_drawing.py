@@ -27,11 +27,15 @@ DPI = 130
 
 
 def scale_of(surface: str, grids: Sequence[np.ndarray]) -> Normalize:
-    """One scale for several grids; of the decision surface it is even around 0."""
+    """One scale for several grids: of the decision surface even around 0, else from the lowest to the highest value."""
     values = np.concatenate([np.ravel(each) for each in grids])
     values = values[np.isfinite(values)]
-    top = float(np.abs(values).max(initial=0)) or 1.0
-    return Normalize(-top, top) if surface == "decision" else Normalize(0, top)
+    if surface == "decision" or not len(values):
+        top = float(np.abs(values).max(initial=0)) or 1.0
+        return Normalize(-top, top) if surface == "decision" else Normalize(0, top)
+    low, top = float(values.min()), float(values.max())
+    # Where all values are one there is nothing to tell apart, but a scale has two ends.
+    return Normalize(low, top if top - low > 1e-6 * max(1.0, abs(top)) else low + 1)
 
 
 def colour_bar(figure: Figure | SubFigure, axes: Any, surface: str, scale: Normalize) -> None:

@@ -43,7 +43,7 @@ def draw_figures(folder: Path, summary: dict[str, Any], sides: Sequence[Measured
 
     """
     found: list[tuple[str, str, str, str, Figure]] = [
-        ("psi", "psi", "psi of each class", PSI_CAPTION, psi_figure(summary)),
+        ("psi", "psi", "psi of each class", PSI_CAPTION + psi_said(summary), psi_figure(summary)),
         (
             "convergence",
             "convergence",
@@ -62,7 +62,8 @@ def draw_figures(folder: Path, summary: dict[str, Any], sides: Sequence[Measured
              planes.mean_figure(pair, grids, labels)),
             ("surfaces", f"{name}-profiles", f"Profiles along {pair}", planes.PROFILE_CAPTION,
              planes.profile_figure(pair, grids, labels)),
-            ("classes", f"{name}-classes", f"Decision surface of each class over {pair}", planes.CLASSES_CAPTION,
+            ("classes", f"{name}-classes", f"Decision surface of each class over {pair}",
+             planes.CLASSES_CAPTION + planes.classes_said(grids[0], order, len(summary["data"]["classes"])),
              planes.classes_figure(pair, grids, labels, summary["data"]["classes"], order)),
         ]  # fmt: skip
         examples = planes.examples_figure(pair, grids, labels, summary["data"]["classes"])
@@ -114,10 +115,23 @@ def weakest_first(summary: dict[str, Any]) -> list[int]:
     return sorted(known, key=lambda c: (entries[c]["psi"]["value"] is None, entries[c]["psi"]["value"] or 0.0))
 
 
+def _shown(summary: dict[str, Any]) -> list[int]:
+    """The classes of the figure of psi: of many the weakest ones."""
+    order = weakest_first(summary)
+    return order if len(order) <= FEW else order[:WEAKEST]
+
+
+def psi_said(summary: dict[str, Any]) -> str:
+    """Which classes the figure of psi shows, where it leaves some out."""
+    shown, there = len(_shown(summary)), len(weakest_first(summary))
+    if shown == there:
+        return ""
+    return f" Shown are the {shown} classes that are easiest to move by it, of {there:,} with images."
+
+
 def psi_figure(summary: dict[str, Any]) -> Figure:
     """A panel for each form; of many classes the weakest ones."""
-    order = weakest_first(summary)
-    shown = order if len(order) <= FEW else order[:WEAKEST]
+    shown, there = _shown(summary), len(weakest_first(summary))
     names = summary["data"]["classes"]
     forms = shown_forms(summary)
     figure = Figure(figsize=(10, 1.2 + 0.27 * max(3, len(shown))), layout="constrained")
@@ -142,6 +156,8 @@ def psi_figure(summary: dict[str, Any]) -> Figure:
         named(axes, "psi (1 / nats)", "")
         tidy(axes)
         grid_lines(axes, "x")
+    if len(shown) < there:
+        figure.suptitle(f"The {len(shown)} weakest of {there:,} classes", fontsize=9, color=MUTED)
     panels[0].set_yticks(range(len(shown)), [plain(names[c], 28) for c in shown])
     panels[0].invert_yaxis()
     panels[0].tick_params(axis="y", labelsize=8, colors=INK)

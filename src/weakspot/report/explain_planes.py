@@ -27,18 +27,19 @@ CLASSES, COLUMNS = 20, 5
 """Classes in small multiples at most, and how many stand in a row."""
 
 MEAN_CAPTION = (
-    "Means over images, all models on one scale. Steps are in units of the radius. Dashed: the ball; black: the "
-    "decision boundary S = 0 of the mean; +: the image itself."
+    "Means over images, all models on one scale; that of the cross-entropy begins at the lowest value shown. Steps are "
+    "in units of the radius. Dashed: the ball; black: the decision boundary S = 0 of the mean; +: the image itself."
 )
 PROFILE_CAPTION = (
     "Along each direction: mean (line) and the range between the 10 % and 90 % quantiles of images (band). Grey lines: "
     "the ball's border."
 )
 CLASSES_CAPTION = (
-    "The mean of each class's images on one scale, weakest class (psi, form B) first. Dashed: the ball; black: S = 0."
+    "The mean of each class's n images on one scale, weakest class (psi, form B) first. Dashed: the ball; black: S = 0."
 )
 EXAMPLES_CAPTION = (
-    "Single images, one of each class: the decision surface, and where one was searched the attack's path."
+    "Single images, the first of each of the first classes: the decision surface, and where one was searched the "
+    "attack's path."
 )
 PARAMETER_CAPTION = (
     "Left the mean cross-entropy over two directions of the input, right over two filter-normalised directions of the "
@@ -128,27 +129,43 @@ def profile_figure(pair: str, grids: Sequence[Columns], labels: Sequence[str]) -
     return figure
 
 
+def _shown(grids: Columns, order: Sequence[int]) -> tuple[list[int], int]:
+    """The classes of the small multiples, and how many have images."""
+    present = set(grids["label"].tolist())
+    there = [c for c in order if c in present]
+    return there[:CLASSES], len(there)
+
+
+def classes_said(grids: Columns, order: Sequence[int], classes: int) -> str:
+    """Which classes the small multiples show, where they leave some out."""
+    shown, there = _shown(grids, order)
+    if len(shown) == classes:
+        return ""
+    return f" Shown are the {len(shown)} weakest of the {there:,} classes that have images here, of {classes:,} in all."
+
+
 def classes_figure(
     pair: str, grids: Sequence[Columns], labels: Sequence[str], names: Sequence[str], order: Sequence[int]
 ) -> Figure:
     """Small multiples: the mean decision surface of each class, a block of rows for each model."""
-    present = set(grids[0]["label"].tolist())
-    shown = [c for c in order if c in present][:CLASSES]
+    shown, there = _shown(grids[0], order)
     means = [[spread(each["decision"][each["label"] == c].astype(float)).mean for c in shown] for each in grids]
     scale = scale_of("decision", [mean for model in means for mean in model])
     rows, columns = -(-len(shown) // COLUMNS), min(COLUMNS, max(1, len(shown)))
     figure = Figure(figsize=(2.1 * columns + 1.2, (2.1 * rows + 0.5) * len(grids)), layout="constrained")
     parts = figure.subfigures(len(grids), 1, squeeze=False)[:, 0]
     for part, each, model, label in zip(parts, grids, means, labels, strict=True):
-        part.suptitle(plain(label, 60), fontsize=10, color=INK)
+        some = f": the {len(shown)} weakest of {there:,} classes" if len(shown) < there else ""
+        part.suptitle(plain(label, 60) + some, fontsize=10, color=INK)
         panels = part.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for at, axes in enumerate(panels.flat):
             if at >= len(shown):
                 axes.set_visible(False)
                 continue
-            ball = ball_of(each["outline"][each["label"] == shown[at]])
+            mine = each["label"] == shown[at]
+            ball = ball_of(each["outline"][mine])
             contour(axes, (each["first"], each["second"]), model[at], model[at], "decision", scale, ball)
-            axes.set_title(plain(names[shown[at]], 22), fontsize=8, color=INK, pad=3)
+            axes.set_title(f"{plain(names[shown[at]], 18)} (n = {mine.sum():,})", fontsize=8, color=INK, pad=3)
         across, up = axes_of(pair)
         part.supxlabel(plain(across), fontsize=8, color=MUTED)
         part.supylabel(plain(up), fontsize=8, color=MUTED)
