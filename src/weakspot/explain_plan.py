@@ -95,6 +95,9 @@ def prepare_explanation(
         InputError: a wrong address, data or option. SetupError: a device that is not there.
 
     """
+    for name, value in (("images", images), ("restarts", restarts)):
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
     where, chosen = device_of(device), tuple(dict.fromkeys(Pair.of(pair) for pair in pairs))
     if not chosen:
         raise InputError("at least one pair of directions is needed, got none; give gradient,random")

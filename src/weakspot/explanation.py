@@ -11,9 +11,9 @@ from torch import nn
 
 from weakspot import auditing
 from weakspot.addresses import Radius, slug
-from weakspot.analysis.shape import spread
+from weakspot.analysis.shape import SHOWN, spread
 from weakspot.config import to_yaml
-from weakspot.contracts import Classifier, Data
+from weakspot.contracts import Classifier
 from weakspot.data import limit as first_of
 from weakspot.errors import InputError
 from weakspot.explain_plan import Plan, prepare_explanation
@@ -202,8 +202,14 @@ def _measure(plan: Plan, side: str, model: Classifier, tell: Callable[[str], Non
             found = measure.measure_surfaces(
                 model, plan.data, plan.drawn, planes, plan.config.steps, REACH, plan.device
             )
-            files.write_grids(path.with_name(f"{path.stem}-classes.npz"), _class_grids(found, plan.data))
-            files.write_grids(path, found)
+            # Each file says itself what its arrays are of: labels and classes are positions in class_names.
+            named: Table = {
+                "class_names": np.array(plan.data.classes),
+                "radius": np.array(str(plan.radius)),
+                "directions": np.array([str(pair.first), str(pair.second)]),
+            }
+            files.write_grids(path.with_name(f"{path.stem}-classes.npz"), named | _class_grids(found))
+            files.write_grids(path, named | found)
     path = folder / "parameters.npz"
     if plan.config.parameters and files.read_grids(path) is None:
         if isinstance(model, nn.Module) and not isinstance(model, Exported):
@@ -215,10 +221,11 @@ def _measure(plan: Plan, side: str, model: Classifier, tell: Callable[[str], Non
             tell(f"{about} shows no parameters, so there is no surface over them")
 
 
-def _class_grids(found: Table, data: Data) -> Table:
+def _class_grids(found: Table) -> Table:
     """Mean and quantiles of both surfaces, overall and of each class that has images."""
     present = np.unique(found["label"])
     made: Table = {"first": found["first"], "second": found["second"], "classes": present}
+    made["quantile_levels"] = np.array(SHOWN)
     for surface in ("cross_entropy", "decision"):
         groups = [spread(found[surface]), *(spread(found[surface][found["label"] == c]) for c in present)]
         made[f"{surface}_mean"] = np.stack([each.mean for each in groups[1:]]).astype(np.float32)

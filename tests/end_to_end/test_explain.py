@@ -51,6 +51,11 @@ def test_the_whole_way(place) -> None:
         grids = read_grids(folder / side / "surfaces" / "attack_mean_1.npz")
         assert grids["decision"].shape == (9, 9, 9)
         classes = read_grids(folder / side / "surfaces" / "attack_mean_1-classes.npz")
+        assert classes["quantile_levels"].tolist() == [0.1, 0.5, 0.9]
+        for stored in (grids, classes):
+            assert stored["class_names"].tolist() == ["0", "1", "2"]
+            assert str(stored["radius"]) == "linf:0.1"
+            assert stored["directions"].tolist() == ["attack", "mean:1"]
         for place_of, c in enumerate(classes["classes"]):
             mean = grids["decision"][grids["label"] == c].mean(0)
             np.testing.assert_allclose(classes["decision_mean"][place_of], mean, rtol=1e-4, atol=1e-5)
@@ -123,7 +128,8 @@ def test_the_same_command_keeps_what_is_measured_and_a_damaged_file_is_made_agai
         (("--pairs", "gradient"), ("over two directions",)),
         (("--steps", "10"), ("odd number of steps", "got 10")),
         (("--limit", "0"), ("at least 1",)),
-        (("--images", "0"), ("images",)),
+        (("--images", "0"), ("weakspot: images must be at least 1, got 0",)),
+        (("--restarts", "0"), ("weakspot: restarts must be at least 1, got 0",)),
         (("--beside-weights", "x.pt"), ("name it as well",)),
         (("--beside", "models.py:two"), ("2 logits", "3 classes")),
         (("--audit", "nowhere"), ("nowhere",)),

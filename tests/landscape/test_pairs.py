@@ -9,7 +9,7 @@ from torch import nn
 
 import planted
 from weakspot.addresses import Radius
-from weakspot.data import Subset
+from weakspot.data import Subset, load
 from weakspot.errors import InputError
 from weakspot.landscape.pairs import ANGLES, Direction, Pair, Planes, ball_outline
 from weakspot.landscape.paths import STEPS, attack_path
@@ -160,3 +160,16 @@ def test_the_outline_lies_on_the_border(seed, norm):
 def test_directions_say_what_they_are():
     assert Direction.of("towards:cat").says() == "gradient towards cat"
     assert Direction.of("gradient").says() == "loss gradient"
+
+
+def test_directions_that_are_one_are_refused_before_anything_is_computed():
+    two = load((torch.rand(4, 1, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(4) % 2))
+    for pair in ("gradient,towards:0", "towards:0,towards:1", "towards:1,gradient"):
+        with pytest.raises(InputError, match="with two classes .* spans no plane"):
+            Pair.of(pair).check(two)
+    for pair in ("gradient,random", "towards:0,mean:1", "mean:0,mean:1", "attack,random"):
+        Pair.of(pair).check(two)
+    data = planted.digits()
+    Pair.of("gradient,towards:0").check(data)
+    with pytest.raises(InputError, match="are one direction"):
+        Pair.of("towards:2,towards:02").check(data)

@@ -100,14 +100,24 @@ class Pair:
         """Refuse what only the data can tell, before anything is computed.
 
         Raises:
-            InputError: a class is not among the data's, or its mean is asked for and it has no samples.
+            InputError: a class is not among the data's, its mean is asked for and it has no samples, or both
+                directions are one and the same.
 
         """
-        for each in (self.first, self.second):
+        both = (self.first, self.second)
+        for each in both:
             if each.target is not None:
                 number = class_number(data.classes, each.target)
                 if each.kind == "mean":
                     class_rows(data, number)
+        if len(data.classes) == 2 and all(each.kind in ("gradient", "towards") for each in both):
+            raise InputError(
+                f"with two classes the loss and both classes have one gradient up to its sign, so {self} spans no "
+                f"plane; try {self.first},random"
+            )
+        named = [(each.kind, class_number(data.classes, each.target)) for each in both if each.target is not None]
+        if len(named) == 2 and named[0] == named[1]:
+            raise InputError(f"{self.first} and {self.second} are one direction; try {self.first},random")
 
 
 @dataclass(frozen=True, eq=False)
