@@ -1,12 +1,15 @@
 """What the page and the pictures say of an explanation that is put together by hand."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Annotation, Text
 
 from weakspot.report.explain_drawing import scale_of
-from weakspot.report.explain_figures import psi_figure, psi_said, weakest_first
+from weakspot.report.explain_figures import audit_figure, psi_figure, psi_said, weakest_first
 from weakspot.report.explain_html import verdict
 from weakspot.report.explain_planes import classes_figure, classes_said
 from weakspot.report.explain_summary import Measured, summarise_explanation
@@ -122,3 +125,32 @@ def test_the_cross_entropys_colours_begin_at_the_lowest_value_of_all_models():
     assert flat.vmax > 2.3
     even = scale_of("decision", [np.array([-3.0, 1.0])])
     assert (even.vmin, even.vmax) == (-3, 3)
+
+
+def test_numbers_in_the_figure_of_the_audit_do_not_overlap():
+    """25 classes of which most lie close together: each has a number beside its point and a name in the list."""
+    label = np.repeat(np.arange(25), 6)
+    crowd = np.where(label < 20, 1 + label / 100, 5.0 + label)
+    found = summary_of(crowd, label, 25)
+    rate = np.where(np.arange(25) < 20, 0.5 + np.arange(25) % 3 / 1000, np.arange(25) / 30)
+    found["audit"] = {
+        "condition": "robust", "radius": "linf:0.1",
+        "classes": [
+            {"name": f"class {c}", "accuracy": float(a), "cfps": float(1 - a)} for c, a in enumerate(rate)
+        ],
+        "figures": {"psi B": {key: {"value": None, "low": None, "high": None} for key in ("robust_accuracy", "cfps")}},
+    }  # fmt: skip
+    figure = audit_figure(found)
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes[:2]:
+        texts = [each for each in axes.texts if isinstance(each, Annotation)]
+        assert sorted(int(each.get_text()) for each in texts) == list(range(1, 26))
+        boxes = [Text.get_window_extent(each) for each in texts]
+        for one, two in combinations(boxes, 2):
+            assert not one.overlaps(two)
+        low, high = axes.get_xlim()
+        labels = [*axes.get_xticklabels(), *axes.get_xticklabels(minor=True)]
+        assert len({each.get_text() for each in labels if low <= each.get_position()[0] <= high} - {""}) >= 3
+    listed = [each.get_text() for each in figure.axes[2].texts]
+    assert listed[:4] == ["1", "class 24", "2", "class 23"]
+    assert len(listed) == 50

@@ -103,12 +103,13 @@ def logarithmic(axes: Axes) -> None:
 
     def between(value: float, _: int) -> str:
         low, high = axes.get_xlim()
-        return f"{value:g}" if high < 15 * low and f"{value:e}"[0] in "235" else ""
+        shown = "235" if high < 15 * low else "25" if high < 100 * low else "3" if high < 1000 * low else ""
+        return f"{value:g}" if f"{value:e}"[0] in shown else ""
 
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    if high < 4 * low:  # so short that no power of ten, nor even 2, 3 or 5 times one, need lie on it
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+    if high < 8 * low:  # so short that three of 1, 2, 3 and 5 times a power of ten need not lie on it
+        axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_minor_formatter(FuncFormatter(between))

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from weakspot.addresses import slug
 from weakspot.report import explain_planes as planes
 from weakspot.report.explain_drawing import COLOURS, MARKERS, STYLES, grid_lines, logarithmic, named, plain, save, tidy
+from weakspot.report.explain_labels import list_names, number_points
 from weakspot.report.explain_summary import Measured
 from weakspot.report.figures import FEW, INK, MUTED, WEAKEST
 
@@ -21,7 +22,7 @@ FORM_TITLES = {
     "B": "form B (one temperature)",
 }
 LABELLED = 25
-"""Up to this many classes have their names in a scatter plot."""
+"""Up to this many classes have numbers in a scatter plot."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ CONVERGENCE_CAPTION = (
     "The largest divergence found so far as a share of what the search ends with, meaned over images. It climbs from "
     "two opposite starts, so it may rise again half way."
 )
-AUDIT_CAPTION = "psi of form B against the accuracy of the audit; a point is a class."
+AUDIT_CAPTION = (
+    "psi of form B against the accuracy of the audit; a point is a class. Of few classes each has a number, "
+    "weakest (psi, form B) first."
+)
 
 
 def model_labels(summary: dict[str, Any]) -> list[str]:
@@ -190,7 +194,11 @@ def audit_figure(summary: dict[str, Any]) -> Figure:
     """Psi of form B against accuracy and CFPS, class by class."""
     entries, link = summary["models"][0]["psi"]["B"]["classes"], summary["audit"]
     figure = Figure(figsize=(10, 4), layout="constrained")
-    panels = figure.subplots(1, 2, squeeze=False)[0]
+    order = weakest_first(summary)
+    numbers = {c: str(at + 1) for at, c in enumerate(order)} if len(order) <= LABELLED else {}
+    widths = [4, 4, 1.4] if numbers else [4, 4]
+    panels = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
+    placed = []
     found = link["figures"]["psi B"]
     at = f" at {link['radius']}" if link["radius"] else ""
     for axes, what, key, called in (
@@ -198,20 +206,24 @@ def audit_figure(summary: dict[str, Any]) -> Figure:
         (panels[1], "cfps", "cfps", "CFPS (%)"),
     ):
         both = [
-            (entry["psi"]["value"], 100 * other[what], other["name"])
-            for entry, other in zip(entries, link["classes"], strict=True)
+            (entry["psi"]["value"], 100 * other[what], numbers.get(c, ""))
+            for c, (entry, other) in enumerate(zip(entries, link["classes"], strict=True))
             if entry["psi"]["value"] is not None and other[what] is not None
         ]
         axes.scatter([x for x, _, _ in both], [y for _, y, _ in both], color=COLOURS[0], s=26)
-        for x, y, name in both if len(both) <= LABELLED else []:
-            axes.annotate(plain(name, 18), (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7, color=INK)
+        axes.margins(x=0.15, y=0.1)
+        placed.append((axes, both if numbers else []))
         if both:
             logarithmic(axes)
         value, low, high = (found[key][each] for each in ("value", "low", "high"))
         said = "undefined" if value is None else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
         axes.set_title(f"Spearman {said}", fontsize=9, color=INK)
-        axes.margins(x=0.15)
         named(axes, "psi, form B (1 / nats)", called)
         tidy(axes)
         grid_lines(axes, "both")
+    if numbers:
+        list_names(panels[2], [(number, link["classes"][c]["name"]) for c, number in numbers.items()])
+    figure.draw_without_rendering()  # finds the layout, so that the points' places are known
+    for axes, both in placed:
+        number_points(axes, both)
     return figure
