@@ -124,7 +124,7 @@ def test_a_fake_gain_is_flagged(tmp_path):
     assert not honest["seen"]
     check(summary)
     table = shown(summary, 200).partition("Gains under one attack")[2].splitlines()
-    flags = ["fake" in next(line for line in table if each["threat"] in line) for each in (flagged, honest)]
+    flags = ["overstated" in next(line for line in table if each["threat"] in line) for each in (flagged, honest)]
     assert flags == [True, False]
 
 

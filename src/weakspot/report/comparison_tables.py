@@ -87,7 +87,8 @@ def whole_grid(compared: Compared) -> Grid:
 
 
 FAKE = (
-    "A gain that one attack shows and all attacks together do not is fake: it misleads that attack. Means over "
+    "What one attack shows and all attacks together do not confirm: that attack overstates the gain, since the method "
+    'misleads it ("fake gain") or since more images than before are right and within reach of the others. Means over '
     "classes, in points, with 95 % intervals; classes are those whose own interval is above 0, one in forty by chance."
 )
 
@@ -100,7 +101,7 @@ def fake_grid(compared: Compared) -> Grid:
     made = {
         "under": [each["threat"] for each in found],
         "not confirmed": [spread(each) for each in found],
-        "": ["fake" if each["seen"] else "" for each in found],
+        "": ["overstated" if each["seen"] else "" for each in found],
         "gain": [points(each["gain"]) for each in found],
         "under all": [points(each["confirmed"]) for each in found],
     }
