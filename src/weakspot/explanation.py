@@ -20,7 +20,7 @@ from weakspot.explain_plan import Plan, prepare_explanation
 from weakspot.explaining import files, measure
 from weakspot.explaining.files import Table
 from weakspot.fit import check_fit
-from weakspot.landscape.divergence import Divergence
+from weakspot.landscape.divergence import NOISE, Divergence
 from weakspot.landscape.forms import calibrate
 from weakspot.landscape.pairs import Planes
 from weakspot.landscape.surfaces import REACH, STEPS
@@ -173,8 +173,8 @@ def refuse_other_audit(run: Run, plan: Plan) -> None:
     if [about[key] for key in ("name", "split", "classes")] != [ours[key] for key in ("name", "split", "classes")]:
         raise InputError(f"{run.folder} is an audit on {about['name']}, this is on {ours['name']}; use the same data")
     # Either may see the first samples only: the audit's are compared with as many of these.
-    same = len(plan.whole) >= about["samples"] and first_of(plan.whole, about["samples"]).digest() == about["digest"]
-    if not same:
+    seen = first_of(plan.whole, about["samples"])
+    if about["digest"] != (ours["digest"] if len(seen) == len(plan.data) else seen.digest()):
         raise InputError(
             f"{run.folder} is an audit on other data of the same name, {about['name']}: images or labels differ; "
             "use the same data"
@@ -257,7 +257,7 @@ def _write_report(plan: Plan, audit: Run | None) -> None:
             str(audit.folder), audit.manifest, audit.rows, sides[0], plan.config.radius, plan.config.seed
         )
     thorough = measure.thorough_of(Divergence(radius=plan.radius, restarts=config.restarts))
-    constants = {"thorough_restarts": thorough.restarts, "thorough_steps": thorough.steps}
+    constants = {"noise": NOISE, "thorough_restarts": thorough.restarts, "thorough_steps": thorough.steps}
     summary = summarise_explanation(plan.manifest, sides, measure.CONSTANTS | constants, link)
     write_json(plan.folder / "explain.json", summary)
     drawn = draw_figures(plan.folder / "figures", summary, sides)

@@ -97,12 +97,12 @@ def test_pictures_of_many_classes_say_which_they_show():
     assert figure.get_suptitle() == "The 30 weakest of 49 classes"
     assert len(figure.axes[0].get_yticks()) == 30
     assert figure.axes[0].get_yticklabels()[0].get_text() == "class 48"
-    assert psi_said(found) == " Shown are the 30 classes that are easiest to move by it, of 49 with images."
+    assert psi_said(found) == " Shown are the 30 classes that are easiest to move by form B, of 49 with images."
     grids, order = side.surfaces["gradient,random"], weakest_first(found)
     said = classes_said(grids, order, 50)
     assert said == " Shown are the 20 weakest of the 49 classes that have images here, of 50 in all."
     drawn = classes_figure("gradient,random", [grids], ["net"], found["data"]["classes"], order)
-    assert drawn.subfigs[0].get_suptitle() == "net: the 20 weakest of 49 classes"
+    assert drawn.subfigs[0].get_suptitle() == "net: the 20 weakest of 49 classes with images here"
 
 
 def test_pictures_of_few_classes_show_all_and_count_images():

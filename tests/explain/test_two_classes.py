@@ -26,6 +26,7 @@ def test_form_a_is_undefined(tmp_path, monkeypatch) -> None:
     assert [line for line in found["notes"] if "form A" in line.replace("Form A", "form A")] == found["notes"][:1]
     assert found["notes"][0].startswith("With two classes form A")
     page = made.page.read_text()
+    assert "at most 3.6e-15 nats" in page
     assert page.count("With two classes form A") == 1
     assert "form A (direction only)" not in (made.folder / "figures" / "psi.svg").read_text()
     assert "form B (one temperature)" in (made.folder / "figures" / "psi.svg").read_text()

@@ -130,7 +130,7 @@ def psi_said(summary: dict[str, Any]) -> str:
     shown, there = len(_shown(summary)), len(weakest_first(summary))
     if shown == there:
         return ""
-    return f" Shown are the {shown} classes that are easiest to move by it, of {there:,} with images."
+    return f" Shown are the {shown} classes that are easiest to move by form B, of {there:,} with images."
 
 
 def psi_figure(summary: dict[str, Any]) -> Figure:

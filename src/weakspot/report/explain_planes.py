@@ -155,7 +155,7 @@ def classes_figure(
     figure = Figure(figsize=(2.1 * columns + 1.2, (2.1 * rows + 0.5) * len(grids)), layout="constrained")
     parts = figure.subfigures(len(grids), 1, squeeze=False)[:, 0]
     for part, each, model, label in zip(parts, grids, means, labels, strict=True):
-        some = f": the {len(shown)} weakest of {there:,} classes" if len(shown) < there else ""
+        some = f": the {len(shown)} weakest of {there:,} classes with images here" if len(shown) < there else ""
         part.suptitle(plain(label, 60) + some, fontsize=10, color=INK)
         panels = part.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for at, axes in enumerate(panels.flat):

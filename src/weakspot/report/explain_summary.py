@@ -191,7 +191,7 @@ def summarise_explanation(
     Args:
         manifest: The folder's manifest.json.
         sides: What is stored of each model.
-        constants: Of the forms A and B, and of the thorough search.
+        constants: Of the forms A and B, of the thorough search, and up to where a divergence is rounding ("noise").
         link: How the first model's figures go with those of an audit (`weakspot.report.explain_links`).
 
     """
