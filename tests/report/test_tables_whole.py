@@ -214,6 +214,16 @@ def test_the_findings_say_what_the_summary_holds(whole):
     assert all(sentence in to_latex(whole) for sentence in findings(whole))
 
 
+def test_the_brief_report_has_a_table_of_each_thing_that_was_asked_for(whole):
+    text = shown(whole, 100, whole=False)
+    titles = [grid.title for grid in grids(whole)]
+    for title in ("Corruptions, meaned over severities", "Directed pairs, easiest first"):
+        assert title in titles
+        assert f"{title}:" in text
+    assert "Corruptions by severity:" not in text
+    assert len(text.splitlines()) < len(shown(whole, 100).splitlines()) / 2
+
+
 def test_the_many_corruptions_are_one_line_among_the_threats(whole):
     text = shown(whole, 130)
     assert "fog@3" not in text

@@ -20,13 +20,17 @@ MANY = 40
 SHOWN = 20
 WORST = "<- worst"
 """Marks the worst class in words, since colour alone is lost on many readers and in files."""
-BRIEF = ("Threats", "Classes that attract errors or leak")
-"""The titles (as they begin) of the tables that the brief report shows beside the classes."""
+BRIEF = (
+    "Threats", "Corruptions, meaned over", "Directed pairs, easiest", "Classes that attract errors or leak",
+    "Classes by training count", "Accuracy against radius", "Classes in feature space",
+)  # fmt: skip
+"""How the titles of the brief report's tables begin, beside the classes: the first one of each thing asked for."""
 STYLES = {"fail": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
 
 
 def terminal(summary: Summary, width: int = 80, *, whole: bool = False) -> RenderableType:
-    """For `rich.console.Console.print`: the tables of classes and threats, who attracts errors or leaks, the notes.
+    """For `rich.console.Console.print`: the tables of classes and threats, who attracts errors or leaks, and the first
+    table of each thing that was asked for (corruptions, pairs, feature space); the notes.
 
     With `whole` all tables and all findings. Columns that do not fit into `width` are then folded below the others,
     with the class again, so that nothing is left out; otherwise they are left to the whole report.
