@@ -323,3 +323,8 @@ def test_an_aimed_attack_moves_towards_its_target() -> None:
     assert (aimed > clean).all()
     assert (aimed >= untargeted - 1e-9).all()
     assert torch.equal(chance(replace(base, target=torch.eye(3).double())), untargeted)
+
+
+def test_robust_lt_names_the_bases_of_its_paper() -> None:
+    over = {m for m in OBJECTIVES if origin(POLICIES["robust-lt"](), OBJECTIVES[m]()) == "paper"}
+    assert over == {"pgd-at", "robal-n", "robal-r", "robal-n-100", "robal-r-100", "at-bsl", "taet"}
