@@ -104,6 +104,17 @@ def test_a_gain_that_only_one_attack_shows_is_counted_by_a_plain_loop(folder, fo
     assert several.summary["comparisons"][0]["fake_gains"] == []
 
 
+def test_an_attack_on_some_images_only_has_no_fake_gain_and_stops_nothing(tmp_path):
+    for number in (0, 1):
+        plan, made = plan_of(number), rows_of(number, plan_of(number))
+        partial = plan["threats"][2]["address"]
+        runs.write(tmp_path / f"run{number}", plan, made.where((made.threat != partial) | (made.sample % 2 == 0)))
+    summary = weakspot.compare(tmp_path / "run0", tmp_path / "run1").summary
+    (shown,) = summary["comparisons"][0]["fake_gains"]
+    assert shown["threat"] == plan["threats"][1]["address"]
+    check(summary)
+
+
 def test_a_fake_gain_is_flagged(tmp_path):
     """Model 1 fools the first attack and not the second: right under the first on every image."""
     for number in (0, 1):

@@ -173,10 +173,11 @@ def _read(run: Run) -> tuple[dict[str, Scores], dict[str, Correlation], dict[str
 
 def _fake_gains(first: Method, last: Method, names: Sequence[str]) -> list[FakeGain]:
     """What single attacks say was gained and all together do not confirm; of one run each."""
-    if len(first.runs) > 1 or len(last.runs) > 1 or not first.alone[0]:
+    if len(first.runs) > 1 or len(last.runs) > 1:
         return []
-    robust = first.scores[0][ROBUST], last.scores[0][ROBUST]
-    return fake_gains(first.alone[0], last.alone[0], robust, names)
+    if not all(ROBUST in side.scores[0] for side in (first, last)):
+        return []
+    return fake_gains(first.alone[0], last.alone[0], (first.scores[0][ROBUST], last.scores[0][ROBUST]), names)
 
 
 def _over_models(methods: Sequence[Method]) -> dict[str, OverModels]:

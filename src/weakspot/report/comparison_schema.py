@@ -153,7 +153,8 @@ class Compared(TypedDict):
     """Differences that do not forbid the comparison: version, seed of the attacks, device."""
     conditions: dict[str, Condition]
     fake_gains: list[FakeGain]
-    """For each attack at the first radius; empty with one attack, or where a side has several runs."""
+    """For each attack at the first radius that all images went through; empty with one attack, or several runs of a
+    side."""
     alignment: AlignedFeatures | None
     """Of the first run of each side; null where one was audited without `--latent`."""
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import fake_gain
 from weakspot.analysis.scores import Scores, align
-from weakspot.report.comparison_schema import FakeGain, FakeShare
+from weakspot.report.comparison_schema import FakeClass, FakeGain, FakeShare
 from weakspot.report.numbers import number
 
 
 def fake_gains(
     first: Mapping[str, Scores], last: Mapping[str, Scores], robust: tuple[Scores, Scores], names: Sequence[str]
 ) -> list[FakeGain]:
-    """Of each attack that both runs have.
+    """Of each attack that every image has been through in both runs; stored images may be of some only.
 
     Args:
         first: Scores of the run before under each attack alone (`weakspot.analysis.scores.alone`).
@@ -26,17 +28,19 @@ def fake_gains(
     """
     made: list[FakeGain] = []
     for threat in first:
+        if any(not np.array_equal(side[threat].sample, robust[0].sample) for side in (first, last)):
+            continue
         label, scores = align([first[threat], last[threat], *robust])
         one, two, all_one, all_two = (scores == 1).T
         found = fake_gain((one, all_one), (two, all_two), label, len(names))
-        each = [{"name": name, **_share(of)} for name, of in zip(names, found.classes, strict=True)]
+        each: list[FakeClass] = [{"name": name, **_share(of)} for name, of in zip(names, found.classes, strict=True)]
         made.append(
             {
                 "threat": threat,
                 "gain": number(found.weak),
                 "confirmed": number(found.strong),
                 **_share(found.overall),
-                "classes": each,  # type: ignore[typeddict-item]  # a name and the four keys of a share
+                "classes": each,
             }
         )
     return made
