@@ -22,9 +22,10 @@ def quiet(axes):
 
 
 def logarithmic(axes):
-    """A logarithmic y axis with plain numbers."""
+    """A logarithmic y axis with plain numbers; beyond four decades only powers of ten, which then fit."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e4 * low else (1,), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
