@@ -179,6 +179,14 @@ def test_a_refused_process_leaves_the_folder_as_it_is(whole: Path, tmp_path: Pat
     }
 
 
+def test_a_folder_that_cannot_be_locked_is_one_line(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / ".lock").unlink(missing_ok=True)
+    (tmp_path / "run" / ".lock").mkdir()
+    with pytest.raises(SetupError, match="cannot lock the run folder"):
+        short_run(tmp_path / "run")
+
+
 def test_a_damaged_checkpoint_is_refused(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         short_run(tmp_path / "run", Stopping(steps=1))

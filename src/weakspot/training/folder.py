@@ -74,6 +74,7 @@ def take(lock: BaseFileLock, folder: Path) -> None:
 
     Raises:
         InputError: another process trains in it.
+        SetupError: the folder cannot be written to.
 
     """
     try:
@@ -82,6 +83,8 @@ def take(lock: BaseFileLock, folder: Path) -> None:
         raise InputError(
             f"another process trains in {folder}; wait until it has ended, or choose another out"
         ) from error
+    except OSError as error:
+        raise SetupError(f"cannot lock the run folder {folder}: {error.strerror}; choose another out") from error
 
 
 def mark_origin(folder: Path, policy: Policy, objective: Objective) -> None:
