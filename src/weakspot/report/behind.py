@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +176,7 @@ def _write(folder: Path, record: Mapping[str, Any], rows: Outcomes, at: int, bef
         pictures |= {"added": added, "attacked": attacked}
         files |= {"added": f"{start}-added-x{factor}.png", "attacked": f"{start}-attacked.png"}
     for what, image in pictures.items():
-        picture = drawn(image)
-        write_atomically(folder / files[what], lambda aside, picture=picture: picture.save(aside, "PNG"))  # type: ignore[misc]  # bound: the loop goes on
+        write_atomically(folder / files[what], partial(drawn(image).save, format="PNG"))
     return Kept(
         threat=str(record["threat"]),
         sample=int(record["sample"]),
