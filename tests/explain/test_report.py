@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
 from weakspot.report.explain_drawing import scale_of
-from weakspot.report.explain_figures import audit_figure, psi_figure, psi_said, weakest_first
+from weakspot.report.explain_figures import audit_figure, model_labels, psi_figure, psi_said, weakest_first
 from weakspot.report.explain_html import verdict
 from weakspot.report.explain_planes import classes_figure, classes_said
 from weakspot.report.explain_summary import Measured, summarise_explanation
@@ -154,3 +154,16 @@ def test_numbers_in_the_figure_of_the_audit_do_not_overlap():
     listed = [each.get_text() for each in figure.axes[2].texts]
     assert listed[:4] == ["1", "class 24", "2", "class 23"]
     assert len(listed) == 50
+
+
+@pytest.mark.parametrize(
+    ("addresses", "labels"),
+    [
+        (["packaged"], ["packaged"]),
+        (["/a/long/way/to/runs/robust", "/a/long/way/to/runs/natural/"], ["robust", "natural"]),
+        (["one/run", "two/run"], ["one/run", "two/run"]),
+        (["one/run", "one/run"], ["one/run (1)", "one/run (2)"]),
+    ],
+)
+def test_models_are_called_by_what_tells_them_apart(addresses, labels):
+    assert model_labels({"models": [{"model": {"address": address}} for address in addresses]}) == labels

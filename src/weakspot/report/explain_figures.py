@@ -102,8 +102,10 @@ AUDIT_CAPTION = (
 
 
 def model_labels(summary: dict[str, Any]) -> list[str]:
-    """What the models are called in legends; two of one address get numbers."""
-    names = [str(each["model"]["address"]) for each in summary["models"]]
+    """What the models are called in legends: of a path its last part, as far as that tells them apart, else numbers."""
+    whole = [str(each["model"]["address"]) for each in summary["models"]]
+    last = [name.rstrip("/").rpartition("/")[2] for name in whole]
+    names = last if len(set(last)) == len(last) else whole
     return names if len(set(names)) == len(names) else [f"{name} ({at + 1})" for at, name in enumerate(names)]
 
 
