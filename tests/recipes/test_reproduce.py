@@ -103,7 +103,7 @@ def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
     monkeypatch.setattr(longtail_pilot, "POST_HOC", {"cdt": "cdt(tau=0.3)"})
     monkeypatch.setattr(longtail_pilot, "NAMES", ("pgd-at", "robal-r", "balanced", "cdt"))
     sets = {"fashion-mnist": "fashion-mnist-mini"}
-    with pytest.raises(InputError, match="cdt adjusts pgd-at, which is not trained yet"):
+    with pytest.raises(InputError, match="cdt builds on pgd-at, which is not trained yet"):
         catalogue.reproduce("longtail-pilot", only=["cdt"], sets=sets, out=tmp_path / "study")
     found = catalogue.reproduce("longtail-pilot", sets=sets, out=tmp_path / "study")
     page, table = (path.read_text() for path in found.pages)

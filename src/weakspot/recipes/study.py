@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import weakspot
+from weakspot.api import adjust
+from weakspot.errors import InputError
 
 Scale = Literal["cpu", "gpu"]
 """Two cores for hours, or one GPU with the published sizes."""
@@ -57,13 +59,16 @@ class Trained:
     """Options of `weakspot.audit`."""
     part: str = ""
     """What is trained on of it, such as "+lt=50"; all of the other split is audited."""
+    base: str = ""
+    """The run whose model is trained further; "" for a new model."""
 
     def step(self, sets: Sets) -> Step:
         """Train where it is not finished, audit where it is not finished."""
 
         def make(out: Path) -> None:
+            begun = {"model": str(trained(out, self.base, self.name))} if self.base else {}
             images = weakspot.load_data(sets.at(self.data) + self.part, split="train")
-            folder = weakspot.train(self.method, images, out=out / self.name, **self.training)
+            folder = weakspot.train(self.method, images, out=out / self.name, **{**self.training, **begun})
             weakspot.audit(str(folder), sets.at(self.data), out=self.audited(out), **self.audit)
 
         return Step(self.name, make, lambda out: (self.audited(out) / "summary.json").exists())
@@ -71,3 +76,44 @@ class Trained:
     def audited(self, out: Path) -> Path:
         """The folder of the audit."""
         return out / f"{self.name}-audit"
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """A trained run's model with another inference adjustment, and its audit; nothing is trained."""
+
+    name: str
+    base: str
+    """The run."""
+    adjustment: str
+    data: str
+    """The named set that is audited."""
+    audit: Mapping[str, Any]
+    """Options of `weakspot.audit`."""
+
+    def step(self, sets: Sets) -> Step:
+        """Adjust where it is not done, audit where it is not finished."""
+
+        def make(out: Path) -> None:
+            base = trained(out, self.base, self.name)
+            if not (out / self.name / "model.json").exists():
+                adjust(base, self.adjustment, out / self.name)
+            weakspot.audit(str(out / self.name), sets.at(self.data), out=self.audited(out), **self.audit)
+
+        return Step(self.name, make, lambda out: (self.audited(out) / "summary.json").exists())
+
+    def audited(self, out: Path) -> Path:
+        """The folder of the audit."""
+        return out / f"{self.name}-audit"
+
+
+def trained(out: Path, base: str, name: str) -> Path:
+    """The folder of the run `base`, on which the step `name` builds.
+
+    Raises:
+        InputError: it is not trained yet.
+
+    """
+    if not (out / base / "model.json").exists():
+        raise InputError(f"{name} builds on {base}, which is not trained yet; do that step first")
+    return out / base
