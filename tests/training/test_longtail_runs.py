@@ -117,11 +117,15 @@ def test_a_focal_bias_is_not_drawn_over_a_trained_one(first: Path, tmp_path: Pat
     torch.testing.assert_close(fresh.sigmoid(), counts / counts.sum())
 
 
-def test_randaugment_changes_what_is_trained_on(tmp_path: Path) -> None:
-    runs = [tailed_run(tmp_path / augment, augment=augment) for augment in ("none", "randaugment")]
-    one, other = (weights(run)["linear.weight"] for run in runs)
-    assert not torch.equal(one, other)
-    assert (other - one).norm() < one.norm()
+def test_augmentations_change_what_is_trained_on(tmp_path: Path) -> None:
+    plain, *others = (
+        weights(tailed_run(tmp_path / augment, augment=augment))["linear.weight"]
+        for augment in ("none", "randaugment", "autoaugment")
+    )
+    assert not torch.equal(*others)
+    for other in others:
+        assert not torch.equal(plain, other)
+        assert (other - plain).norm() < plain.norm()
 
 
 def test_a_frozen_bias_stays(tmp_path: Path) -> None:

@@ -40,13 +40,31 @@ def test_cosine_is_torchs() -> None:
         theirs.step()
 
 
-def test_robals_schedules() -> None:
-    plain = [factor("robal", epoch / 80) for epoch in range(80)]
-    assert plain == pytest.approx([1] * 60 + [0.1] * 15 + [0.01] * 5)
-    rate, released = 1.0, []
-    for epoch in range(1, 81):  # the released loop: the current rate is multiplied in every epoch
-        rate *= (0.1 if epoch >= 60 else 1) * (0.1 if epoch >= 75 else 1)
-        released.append(rate)
-    assert [factor("robal-released", epoch / 80) for epoch in range(80)] == pytest.approx(released, abs=0, rel=1e-9)
-    assert released[62] == pytest.approx(1e-4)
-    assert factor("robal-released", 0.5 / 80) == 1
+STUDY = [("robal", 80, 60, 75, 0), ("robal-warm", 80, 60, 75, 5), ("robal-resampled", 25, 15, 20, 0)]
+
+
+@pytest.mark.parametrize("name, epochs, first, second, warm", STUDY)
+def test_the_studys_schedules_as_meant(name: Schedule, epochs: int, first: int, second: int, warm: int) -> None:
+    tens = [1] * first + [0.1] * (second - first) + [0.01] * (epochs - second)
+    expected = [k / warm for k in range(1, warm + 1)] + tens[warm:]
+    assert [factor(name, epoch / epochs) for epoch in range(epochs)] == pytest.approx(expected)
+    assert [factor(name, (epoch + 0.99) / epochs) for epoch in range(epochs)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name, epochs, first, second, warm", STUDY)
+def test_the_studys_schedules_as_released(name: str, epochs: int, first: int, second: int, warm: int) -> None:
+    rate, expected = 1.0, []
+    for epoch in range(1, epochs + 1):  # the released loop: the current rate is multiplied in every epoch
+        decay = (0.1 if epoch >= first else 1) * (0.1 if epoch >= second else 1)
+        rate *= (epoch + 1) / warm if epoch < warm else decay
+        expected.append(rate)
+    found = [factor(f"{name}-released", epoch / epochs) for epoch in range(epochs)]
+    assert found == pytest.approx(expected, abs=0, rel=1e-9)
+    assert factor(f"{name}-released", 0.5 / epochs) == pytest.approx(expected[0])
+
+
+def test_what_is_said_of_the_released_schedules() -> None:
+    assert factor("robal-released", 62 / 80) == pytest.approx(1e-4)
+    assert [factor("robal-warm-released", epoch / 80) for epoch in (0, 1, 2, 3, 58)] == pytest.approx(
+        [0.4, 0.24, 0.192, 0.192, 0.192]
+    )

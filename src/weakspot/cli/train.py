@@ -31,11 +31,23 @@ def train(
     weight_decay: Annotated[float, Shown] = 5e-4,
     spare_norms: bool = False,
     schedule: Annotated[
-        Literal["constant", "step", "cosine", "one-cycle", "robal", "robal-released"], Shown
+        Literal[
+            "constant",
+            "step",
+            "cosine",
+            "one-cycle",
+            "robal",
+            "robal-released",
+            "robal-warm",
+            "robal-warm-released",
+            "robal-resampled",
+            "robal-resampled-released",
+        ],
+        Shown,
     ] = "one-cycle",
     average: Annotated[float | Literal["swa"], Shown] = 0.999,
     smoothing: Annotated[float, Shown] = 0.0,
-    augment: Annotated[Literal["none", "randaugment"], Shown] = "none",
+    augment: Annotated[Literal["none", "randaugment", "autoaugment"], Shown] = "none",
     crop: Annotated[float, Shown] = 0.125,
     no_flip: bool = False,
     validation: Annotated[float, Shown] = 0.1,
@@ -72,9 +84,11 @@ def train(
         run or the method. Options stand in brackets, as in "cosine(scale=16,bias=False)".
     loss
         What takes the cross-entropy's place, for a long tail: ldam, "ldam(drw=True)", cosine, cosine-margin, cdt,
-        logit-adjustment (the balanced softmax), focal, class-balanced; an unknown name lists them all.
+        logit-adjustment (the balanced softmax), focal (in its study with --schedule robal-warm), class-balanced; an
+        unknown name lists them all.
     sampler
-        How an epoch goes through the images: each once, or class-aware, each class as often as the largest one.
+        How an epoch goes through the images: each once, or class-aware, each class as often as the largest one (in
+        its study with --epochs 25 --schedule robal-resampled).
     adjust
         What the last layer does differently at inference: none, scale, tau-norm, cdt, logit-adjustment, tde; auto is
         the method's own. It belongs to the model that comes out, so attacks go through it; training does not see it.
@@ -97,15 +111,18 @@ def train(
     spare_norms
         No weight decay on norms and biases.
     schedule
-        How the learning rate goes; robal divides it by ten after 60 and 75 of 80 epochs, robal-released as often as
-        that paper's code does, in every epoch from the 60th on.
+        How the learning rate goes. That of RoBal's long-tailed study, robal, divides it by ten after 60 and 75 of 80
+        epochs; robal-warm, its focal loss's, also rises in the first 5; robal-resampled, its class-aware sampler's,
+        divides after 15 and 20 of 25. With -released as the study's code does, which compounds: it divides in every
+        epoch from the 60th (15th) on, and the warm-up lowers the rate to 0.192 for good.
     average
         Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing,
         swa the last quarter's epochs alike.
     smoothing
         The share of each label that is spread over all classes.
     augment
-        What happens to an image before crop and mirror: nothing, or RandAugment (two operations at level 8 of 30).
+        What happens to an image before crop and mirror: nothing, RandAugment (two operations at level 8 of 30) or
+        AutoAugment's policy for CIFAR.
     crop
         The largest random shift, as a share of the image's size.
     no_flip

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from weakspot.contracts import Images, Labels
 from weakspot.training.augment import crop, flip
+from weakspot.training.autoaugment import auto_augment
 from weakspot.training.blow_up import check
 from weakspot.training.history import Live
 from weakspot.training.objective import Step
@@ -93,6 +94,8 @@ def augmented(run: Run, rows: Labels, names: Labels, epoch: int) -> Images:
     images, seed = run.pool.images(rows), run.config.seed
     if run.config.augment == "randaugment":
         images = rand_augment(images, names, seed, epoch)
+    if run.config.augment == "autoaugment":
+        images = auto_augment(images, names, seed, epoch)
     if run.config.flip:
         images = flip(images, names, seed, epoch)
     return crop(images, int(run.config.crop * images.shape[2]), names, seed, epoch)

@@ -17,7 +17,7 @@ Precision = Literal["fp32", "bf16"]
 Select = Literal["last", "average", "worst", "sum"]
 Sampler = Literal["shuffled", "class-aware"]
 Tune = Literal["all", "head"]
-Augment = Literal["none", "randaugment"]
+Augment = Literal["none", "randaugment", "autoaugment"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -18,7 +18,7 @@ class AtBsl(Objective):
 
     n_k are the training images of class k. `step` is a share of the radius (2/255 of 8/255). Batch norm is in eval mode
     inside the attack. Unlike `--loss logit-adjustment`, the last bias learns. The authors' best results are with
-    AutoAugment, which is not offered here, or RandAugment, which is: `--augment randaugment`.
+    AutoAugment or RandAugment: `--augment autoaugment` or `randaugment`, before crop and flip as there.
     """
 
     name: ClassVar[str] = "at-bsl"

@@ -16,7 +16,9 @@ class Focal(Loss):
     """sum_k -(1 - q_k)^gamma log q_k, q_k = sigmoid(z_k) for the true class and sigmoid(-z_k) for the others.
 
     The mean over images is the sum over all classes by the number of positives, as in the long-tailed study
-    (arXiv:2104.02703), which also starts the last bias at log(pi / (1 - pi)) and warms the learning rate up.
+    (arXiv:2104.02703), which also starts the last bias at log(pi / (1 - pi)), as happens here, and warms the learning
+    rate up in the first 5 of 80 epochs, which does not go with the loss here: `--schedule robal-warm`, or
+    robal-warm-released, which is what the study's code makes of it.
     """
 
     name: ClassVar[str] = "focal"
