@@ -9,7 +9,12 @@ from weakspot.errors import InputError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
 from weakspot.store import write_text
 
-MODULES = {"fashion-cnn": "fashion_cnn", "fairness": "fairness", "longtail-pilot": "longtail_pilot"}
+MODULES = {
+    "fashion-cnn": "fashion_cnn",
+    "fairness": "fairness",
+    "longtail-pilot": "longtail_pilot",
+    "longtail": "longtail",
+}
 """Each holds a `STUDY`; it is imported when it is asked for."""
 
 

@@ -114,6 +114,7 @@ def trained(out: Path, base: str, name: str) -> Path:
         InputError: it is not trained yet.
 
     """
-    if not (out / base / "model.json").exists():
+    # A model is there from the first epoch on; only a finished one is audited.
+    if not (out / f"{base}-audit" / "summary.json").exists():
         raise InputError(f"{name} builds on {base}, which is not trained yet; do that step first")
     return out / base

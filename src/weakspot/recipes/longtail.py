@@ -1,0 +1,73 @@
+"""The fourth source's study: RoBal and what else is made for long tails, by docs/studies/longtail-plan.md.
+
+Source: Wu et al., Adversarial Robustness under Long-Tailed Distribution, arXiv:2104.02703.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import weakspot
+from weakspot.recipes import longtail_classes as single
+from weakspot.recipes import longtail_gains as gained
+from weakspot.recipes import longtail_verdicts as judged
+from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
+from weakspot.recipes.longtail_tables import classes, groups, models
+from weakspot.recipes.study import Scale, Sets, Step, Study
+from weakspot.recipes.tables import markdown, to_csv
+from weakspot.run import Run
+
+
+def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
+    """A step for each training, fine-tuning and adjustment, in the order of the plan."""
+    return tuple(run.step(sets) for run in runs(scale))
+
+
+def pages(out: Path, scale: Scale) -> Mapping[str, str]:
+    """The page, and classes and groups as CSV, of the runs that are there; the others are named."""
+    planned = runs(scale)
+    found = {run.name: weakspot.open_run(run.audited(out)) for run in planned if audited(run.audited(out))}
+    left = [run.name for run in planned if run.name not in found]
+    lines = [
+        "# The long tail", "",
+        f"Made by `weakspot reproduce longtail --scale {scale}` as [planned](longtail-plan.md): {DATA[scale]}, "
+        f"{TRAINING[scale]}; audited on the first {AUDIT[scale]['limit']:,} test images (balanced) under PGD-20 and "
+        "the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are thirds of the "
+        "classes by training count, and each class counts alike.", "",
+        f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.", "",
+        *sections(found, {}, scale),
+    ]  # fmt: skip
+    tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}
+    return {"longtail.md": "\n".join(lines), **tables}
+
+
+def audited(folder: Path) -> bool:
+    """Whether the audit in that folder is finished."""
+    return (folder / "summary.json").exists()
+
+
+def sections(found: Mapping[str, Run], swept: gained.Swept, scale: Scale) -> Iterator[str]:
+    """The lines of all tables and verdicts."""
+    parts = {
+        f"Fake gain over {gained.BASE}": markdown(gained.gains(found, swept)),
+        "Fake gain by seed": markdown(gained.stable(found)),
+        "False alarms": markdown(gained.alarms(found, swept)),
+        "Is natural accuracy easily raised?": [judged.easily(found), "", *markdown(judged.raised(found))],
+        "What limits the tail: boundary error less natural error": markdown(judged.limits(found)),
+        "RoBal against its rivals, intervals of 98.75 %": markdown(judged.rivals(found)),
+        "Rare or hard": [*single.rare_or_hard(found), "", *markdown(single.even(found))],
+        "Class-fair policies over TRADES": markdown(single.policies(found, policy_base(scale))),
+        "Models": markdown(models(found)),
+        f"Groups of classes, imbalance {RATIO}, seed {FIRST}": markdown(groups(shown(found))),
+    }
+    for title, lines in parts.items():
+        yield from (f"## {title}", "", *lines, "")
+
+
+def shown(found: Mapping[str, Run]) -> dict[str, Run]:
+    """The runs that stand in the table of groups; all stand in its CSV."""
+    return {name: run for name, run in found.items() if name.endswith(f"-ir{RATIO}-s{FIRST}")}
+
+
+STUDY = Study(
+    "longtail", "RoBal, its rivals and class-fair policies on long tails: which gains are real?", steps, pages
+)

@@ -1,0 +1,126 @@
+"""The study's rule for fake gains, the paired figure and the logits' scale, and how often it flags plain models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from weakspot.analysis.class_means import Estimate
+from weakspot.analysis.paired import holm
+from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POST_HOC, SEEDS, TUNED, name_of
+from weakspot.recipes.longtail_tables import faked
+from weakspot.recipes.tables import Row, percent, share
+from weakspot.run import Run
+
+BASE = "pgd-at"
+FAMILY = (*(name for name in LEADING if name not in (BASE, "trades")), *POST_HOC, *ONCE, *TUNED)
+"""The methods of the fake gain's correction."""
+ALPHA, POINT = 0.05, 0.01
+UNSCALED = ("pgd-at", "trades", "balanced", "at-bsl", "la")
+"""Trained with plain logits that nothing changes at inference."""
+Swept = Mapping[str, tuple[float, float]]
+"""By run: accuracy under PGD at scale 1 less the lowest over the scales, and its p for the number of other scales."""
+
+
+def p_value(found: Estimate) -> float:
+    """Two-sided p of "it is 0", from a 95 % interval as if it were normal."""
+    error = (found.high - found.low) / (2 * ndtri(0.975))
+    return float(2 * ndtr(-abs(found.value) / error))
+
+
+def corrected(p: Mapping[str, float], family: Sequence[str]) -> dict[str, float]:
+    """Holm's p of those that are there; the planned ones that are missing count as p = 1."""
+    adjusted = holm(np.array([p.get(name, 1.0) for name in family]))
+    return {name: float(each) for name, each in zip(family, adjusted, strict=True) if name in p}
+
+
+def by_scale(name: str, swept: Swept) -> bool | None:
+    """Whether another scale lowers the accuracy by more than a point, beyond chance; None where it was not tried."""
+    if name not in swept:
+        return None
+    difference, p = swept[name]
+    return difference > POINT and p < ALPHA
+
+
+def gains(found: Mapping[str, Run], swept: Swept) -> Iterator[Row]:
+    """Each model at the first seed against plain adversarial training of that seed, with the verdict of the rule."""
+    base = found.get(name_of(BASE))
+    if base is None:
+        return
+    made = {name: faked(base, found[name_of(name)]) for name in FAMILY if name_of(name) in found}
+    adjusted = corrected({name: p_value(each.overall) for name, each in made.items()}, FAMILY)
+    beside = {
+        name: faked(base, found[name_of(name)]) for name in ("trades", "balanced", *PLANTED) if name_of(name) in found
+    }
+    for name, each in (made | beside).items():
+        seen = adjusted[name] < ALPHA and each.overall.value > 0 if name in adjusted else each.overall.low > 0
+        scale = by_scale(name_of(name), swept)
+        yield {
+            "run": name_of(name),
+            "gain, PGD-20": share(each.weak),
+            "gain, both": share(each.strong),
+            "fake gain": percent(vars(each.overall), "value"),
+            "Holm's p": f"{adjusted[name]:.2g}" if name in adjusted else "-",
+            "scale 1 less lowest": share(swept[name_of(name)][0]) if name_of(name) in swept else "-",
+            "verdict": verdict(seen, scale),
+        }  # fmt: skip
+
+
+def verdict(seen: bool, scale: bool | None) -> str:
+    """The rule's words."""
+    if not seen:
+        return "not seen" if not scale else "not seen, though the scale matters"
+    return {True: "fake by scale", False: "fake, reason unknown", None: "fake, scale not tried"}[scale]
+
+
+def stable(found: Mapping[str, Run]) -> Iterator[Row]:
+    """The fake gain of each leading method by seed, and whether all intervals are above 0."""
+    for name in LEADING:
+        pairs = {seed: (found.get(name_of(BASE, seed)), found.get(name_of(name, seed))) for seed in SEEDS}
+        made = {seed: faked(one, two).overall for seed, (one, two) in pairs.items() if one and two}
+        if name == BASE or not made:
+            continue
+        yield {
+            "method": name,
+            **{f"seed {seed}": percent(vars(made[seed]), "value") if seed in made else "-" for seed in SEEDS},
+            "stable": "-" if len(made) < len(SEEDS) else "yes" if all(each.low > 0 for each in made.values()) else "no",
+        }
+
+
+def alarms(found: Mapping[str, Run], swept: Swept) -> Iterator[Row]:
+    """How often the rule flags pairs of models whose logits nothing scales."""
+    controls = {
+        f"{name}, two seeds": list(permutations((name_of(name, seed) for seed in SEEDS), 2)) for name in UNSCALED
+    }
+    for name in ("trades", "balanced"):
+        controls[f"{name} over {BASE}"] = [(name_of(BASE, seed), name_of(name, seed)) for seed in SEEDS]
+    total = [0, 0, 0, 0]
+    for kind, pairs in controls.items():
+        there = [(one, two) for one, two in pairs if one in found and two in found]
+        flagged = [two for one, two in there if faked(found[one], found[two]).overall.low > 0]
+        tried = [two for _, two in there if two in swept]
+        both = [two for two in flagged if by_scale(two, swept)]
+        counts = [len(there), len(flagged), len(tried), len(both)]
+        total = [one + two for one, two in zip(total, counts, strict=True)]
+        yield alarm(kind, counts)
+    yield alarm("all", total)
+
+
+def alarm(kind: str, counts: Sequence[int]) -> Row:
+    """A row of counts."""
+    pairs, flagged, tried, both = counts
+    return {
+        "pairs": kind,
+        "number": pairs,
+        "fake gain flagged": flagged,
+        "with a sweep": tried,
+        "flagged by scale": both,
+        "rate by scale": share(both / tried if tried else None),
+    }
+
+
+def sweeps_wanted() -> tuple[str, ...]:
+    """The runs whose logit scales are swept."""
+    three = [name_of(name, seed) for seed in SEEDS for name in (*LEADING, "balanced")]
+    return (*three, *(name_of(name, FIRST) for name in (*POST_HOC, *PLANTED, *ONCE, *TUNED)))

@@ -1,0 +1,150 @@
+"""The study of the long tail: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import weakspot
+from weakspot.analysis.class_means import Estimate
+from weakspot.errors import InputError
+from weakspot.planning import prepare
+from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs, longtail_verdicts
+from weakspot.recipes.longtail_runs import name_of, runs
+from weakspot.recipes.study import Sets, Trained
+from weakspot.store import write_text
+from weakspot.training.folder import export
+
+SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_what_is_built_on_comes_first_and_the_primary_endpoint_before_all(scale):
+    made = runs(scale)
+    places = {run.name: at for at, run in enumerate(made)}
+    assert len(places) == len(made)
+    built = [run for run in made if run.base]
+    assert len(built) == 10
+    assert all(places[run.base] < places[run.name] for run in built)
+    primary = {name_of(name, seed) for name in longtail_runs.LEADING for seed in longtail_runs.SEEDS}
+    assert primary <= {run.name for run in made[:21]}
+    assert set(longtail_gains.sweeps_wanted()) <= set(places)
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch):
+    begun, audits = [], []
+
+    def fit(run, log):
+        begun.append(run.config)
+        export(run.final, run.spec, run.folder)
+
+    def audit(model, data, out, **options):
+        audits.append(prepare(model, data, out=out, **options))
+        write_text(out / "summary.json", "{}")
+
+    # Options are what may be wrong: nothing is trained or attacked, and the network is one that is drawn at once.
+    monkeypatch.setattr(sys.modules["weakspot.training.train"], "fit", fit)
+    monkeypatch.setattr(weakspot, "audit", audit, raising=False)
+    training = {**longtail_runs.TRAINING[scale], "model": "lenet5"}
+    monkeypatch.setattr(longtail_runs, "TRAINING", {scale: training})
+    monkeypatch.setattr(longtail_runs, "SEEDS", (1,))
+    made = runs(scale)
+    for run in made:
+        run.step(SETS).make(tmp_path)
+    assert [one.folder.name for one in audits] == [f"{run.name}-audit" for run in made]
+    assert len(begun) == len({config.digest() for config in begun}) == sum(isinstance(run, Trained) for run in made)
+    assert {config.epochs for config in begun} == {1, {"cpu": 4, "gpu": 25}[scale], training["epochs"]}
+
+
+def test_holm_counts_what_is_missing_as_no_finding():
+    found = longtail_gains.corrected({"a": 0.01, "b": 0.04}, ["a", "b", "c", "d"])
+    assert found == pytest.approx({"a": 0.04, "b": 0.12})
+
+
+def test_the_p_of_an_interval_is_that_of_its_limits():
+    assert longtail_gains.p_value(Estimate(0.0196, 0.0, 0.0392)) == pytest.approx(0.05)
+    assert longtail_gains.p_value(Estimate(0.0, -0.01, 0.01)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "seen, sweep, says",
+    [
+        (True, (0.02, 0.001), "fake by scale"),
+        (True, (0.02, 0.06), "fake, reason unknown"),
+        (True, (0.009, 0.001), "fake, reason unknown"),
+        (True, None, "fake, scale not tried"),
+        (False, (0.02, 0.001), "not seen, though the scale matters"),
+        (False, None, "not seen"),
+    ],
+)
+def test_a_fake_gain_by_scale_needs_both(seen, sweep, says):
+    swept = {} if sweep is None else {"run": sweep}
+    assert longtail_gains.verdict(seen, longtail_gains.by_scale("run", swept)) == says
+
+
+def test_an_error_limits_only_if_all_three_seeds_say_so():
+    up, down, open_ = Estimate(0.1, 0.05, 0.15), Estimate(-0.1, -0.15, -0.05), Estimate(0.01, -0.01, 0.03)
+    assert longtail_verdicts.limiting([up, up, up]) == "boundary error"
+    assert longtail_verdicts.limiting([down, down, down]) == "natural error"
+    assert longtail_verdicts.limiting([up, up, open_]) == "neither"
+    assert longtail_verdicts.limiting([up, up]) == "-"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Tiny runs of three steps, one of them an adjustment."""
+    patch = pytest.MonkeyPatch()
+    tiny = {**longtail_runs.TRAINING["cpu"], "model": "lenet5", "epochs": 1, "validation_steps": 1}
+    patch.setattr(longtail_runs, "TRAINING", {"cpu": tiny})
+    patch.setattr(longtail_runs, "AUDIT", {"cpu": {**longtail_runs.AUDIT["cpu"], "limit": 20}})
+    patch.setattr("weakspot.recipes.longtail_setting.STEPS", 1)
+    out = tmp_path_factory.mktemp("study")
+    wanted = [name_of("pgd-at"), name_of("robal-r"), name_of("cdt")]
+    with pytest.raises(InputError, match="cdt-ir50-s1 builds on pgd-at-ir50-s1, which is not trained yet"):
+        catalogue.reproduce("longtail", only=[name_of("cdt")], sets=SETS.places, out=out)
+    found = catalogue.reproduce("longtail", only=wanted, sets=SETS.places, out=out)
+    yield out, found
+    patch.undo()
+
+
+def test_the_page_of_what_is_done_names_what_is_not(study):
+    out, found = study
+    assert set(found.done) == {name_of(name) for name in ("pgd-at", "robal-r", "cdt")}
+    assert found.pages == ()
+    made = longtail.pages(out, "cpu")
+    assert set(made) == {"longtail.md", "longtail.csv", "longtail-groups.csv"}
+    page = made["longtail.md"]
+    assert "3 of 84 runs. Not run: la-ir50-s1, at-bsl-ir50-s1" in page
+    assert "| cdt-ir50-s1 | " in page
+    assert "21 are missing: the finding is not decided" in page
+    assert len(made["longtail.csv"].splitlines()) == 1 + 3 * 10
+    assert len(made["longtail-groups.csv"].splitlines()) == 1 + 3 * 3
+
+
+def test_the_page_of_nothing_is_a_page(tmp_path):
+    assert "0 of 84 runs" in longtail.pages(tmp_path, "cpu")["longtail.md"]
+
+
+def test_errors_and_differences_against_plain_loops(study):
+    out, _ = study
+    base, other = (weakspot.open_run(out / f"{name_of(name)}-audit") for name in ("pgd-at", "robal-r"))
+    right = {name: {} for name in ("clean", "pgd@linf:0.05", "standard@linf:0.05")}
+    label = {}
+    for threat, sample, truth, correct in zip(
+        base.rows.threat, base.rows.sample, base.rows.label, base.rows.correct, strict=True
+    ):
+        right[threat][int(sample)] = bool(correct)
+        label[int(sample)] = int(truth)
+    held = {sample: all(each[sample] for each in right.values()) for sample in label}
+    tail = []
+    for c in (7, 8, 9):
+        mine = [sample for sample in label if label[sample] == c]
+        natural = sum(not right["clean"][sample] for sample in mine)
+        boundary = sum(right["clean"][sample] and not held[sample] for sample in mine)
+        tail.append((boundary - natural) / len(mine))
+    assert longtail_verdicts.excess(base).value == pytest.approx(np.mean(tail))
+    difference, p = longtail_verdicts.changed(base, other, "robust")
+    assert difference == pytest.approx(other.robust["accuracy"] - base.robust["accuracy"])
+    assert longtail_verdicts.changed(base, base, "clean") == (0, 1)
+    assert 0 < p <= 1
