@@ -16,8 +16,8 @@ from weakspot.report.summary import summarise
 
 PUBLISHED = json.loads(SCHEMA_FILE.read_text())
 KEYS = {
-    "schema", "model", "data", "threats", "robust", "robust_at", "corrupted", "pairs", "curves", "imbalance",
-    "relations", "psi", "latent", "doubts", "cost", "missing",
+    "schema", "model", "data", "threats", "robust", "robust_at", "overstated", "corrupted", "pairs", "curves",
+    "imbalance", "relations", "psi", "latent", "doubts", "cost", "missing",
 }  # fmt: skip
 
 

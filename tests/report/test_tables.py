@@ -243,8 +243,8 @@ def test_the_brief_report_fits_one_screen_and_says_where_the_rest_is(summary, wi
         assert any(row.startswith(line[0]) and line[2] in row for row in table.splitlines())
     assert "Disparity over classes" not in text
     assert "Disparity over classes" in shown(summary, width)
-    assert "--full" in text
-    assert "--full" not in shown(summary, width)
+    assert "weakspot report RUN --full" in " ".join(text.split())
+    assert "weakspot report RUN --full" not in " ".join(shown(summary, width).split())
 
 
 def test_the_brief_report_keeps_what_failed(plan, table):

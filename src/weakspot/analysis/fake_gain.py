@@ -21,6 +21,9 @@ from weakspot.analysis.arrays import Flags, Labels, ratio
 from weakspot.analysis.class_means import Estimate, weighted
 from weakspot.errors import InputError
 
+FAKE = 0.01
+"""More than a point of accuracy that a weak attack shows and a strong one does not confirm is worth a warning."""
+
 
 @dataclass(frozen=True)
 class FakeGain:
@@ -47,11 +50,7 @@ def fake_gain(
 
     """
     for weak, strong in (baseline, method):
-        if (strong & ~weak).any():
-            raise InputError(
-                f"{int((strong & ~weak).sum())} samples survive the strong attack and not the weak one; "
-                "count as strong what survives both"
-            )
+        confirmed(weak, strong)
     gain = [last.astype(np.int64) - first.astype(np.int64) for first, last in zip(baseline, method, strict=True)]
     difference = gain[0] - gain[1]
     samples = np.bincount(label, minlength=classes)
@@ -65,3 +64,17 @@ def fake_gain(
         tuple(weighted(mean, variance, np.eye(classes)[c] * some[c], level) for c in range(classes)),
         *(float(np.nanmean(ratio(np.bincount(label, one, minlength=classes), samples))) for one in gain),
     )
+
+
+def confirmed(weak: Flags, strong: Flags) -> None:
+    """Refuse a strong attack that does not hold whatever the weak one found.
+
+    Raises:
+        InputError: a sample is right under the strong attack and wrong under the weak one.
+
+    """
+    if (strong & ~weak).any():
+        raise InputError(
+            f"{int((strong & ~weak).sum())} samples survive the strong attack and not the weak one; "
+            "count as strong what survives both"
+        )

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from weakspot.analysis.arrays import ClassCounts, Labels, ratio
+from weakspot.analysis.fake_gain import FAKE
 from weakspot.analysis.paired import mcnemar
 from weakspot.contracts import Labels as TensorLabels
 from weakspot.contracts import Logits, PerSample
@@ -24,7 +25,6 @@ from weakspot.threats.search import Loss, Search
 
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 STEPS, STEP = 20, 0.1
-FAKE = 0.01
 ALPHA = 0.05
 
 

@@ -3,6 +3,7 @@
 from weakspot.addresses import ThreatAddress
 from weakspot.report.imbalance_tables import imbalance_sentences
 from weakspot.report.latent_tables import latent_sentences
+from weakspot.report.overstated_tables import overstated_sentences
 from weakspot.report.schema import Pairs, Summary
 from weakspot.report.schema_pairs import Agreement, Correlation, Coupling
 from weakspot.report.words import NONE, chances, headline, percent, printable, rank
@@ -19,7 +20,7 @@ def findings(summary: Summary) -> list[str]:
     name, _ = headline(summary)
     if (coupled := summary["relations"]["coupling"].get(name)) is not None:
         found += coupling(name, coupled)
-    found += agreements(summary)
+    found += agreements(summary) + overstated_sentences(summary)
     found += substitutes(summary) + fallbacks(summary)
     if summary["pairs"] is not None:
         found += aimed(summary["pairs"])

@@ -11,6 +11,7 @@ from weakspot.report.findings import agreements, aimed, coupling, fallbacks, sub
 from weakspot.report.imbalance_tables import imbalance_figure, imbalance_grids, imbalance_sentences
 from weakspot.report.latent_figures import latent_drawings
 from weakspot.report.latent_tables import latent_grids, latent_sentences
+from weakspot.report.overstated_tables import overstated_grids, overstated_sentences, overstated_warning
 from weakspot.report.page import render
 from weakspot.report.relation_tables import worst_classes
 from weakspot.report.schema import Cell, Summary
@@ -72,6 +73,7 @@ def to_html(
         "choices": _choices(summary),
         "few_rows": FEW_ROWS,
         "spread": disparity(summary),
+        "overstated": {"grids": overstated_grids(summary), "warning": overstated_warning(summary)},
         "sureness": worst_classes(summary),
         "sizes_differ": sizes_differ(summary),
         "roles": {name: roles(name, cell) for name, cell in offered(summary).items()},
@@ -147,6 +149,7 @@ def _said(summary: Summary) -> dict[str, list[str]]:
     return {
         "attraction": [line for name, each in related["coupling"].items() for line in coupling(name, each)],
         "agreement": agreements(summary),
+        "overstated": overstated_sentences(summary),
         "corruptions": substitutes(summary),
         "protocol": fallbacks(summary),
         "pairs": [] if summary["pairs"] is None else aimed(summary["pairs"]),

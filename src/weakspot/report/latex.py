@@ -1,6 +1,7 @@
 r"""The report as LaTeX tabulars, one after another; they want `\usepackage{booktabs}`."""
 
 from weakspot.report.findings import findings
+from weakspot.report.overstated_tables import overstated_warning
 from weakspot.report.schema import Summary
 from weakspot.report.tables import Grid, class_rows, grids
 from weakspot.report.words import protocol, spent
@@ -14,7 +15,8 @@ _LATEX = {
 
 def to_latex(summary: Summary) -> str:
     """The table of classes as a booktabs tabular, then the other tables; what they are stands in comments."""
-    head = [f"% {protocol(summary)}", f"% {spent(summary)}", *(f"% {sentence}" for sentence in findings(summary))]
+    said = [sentence for sentence in (overstated_warning(summary), *findings(summary)) if sentence]
+    head = [f"% {protocol(summary)}", f"% {spent(summary)}", *(f"% {sentence}" for sentence in said)]
     made = grids(summary)
     worst = [row.worst for row in class_rows(summary)]
     parts = [tabular(grid, worst if grid.title == "Classes" else []) for grid in made]

@@ -1,6 +1,7 @@
 """What stands below the tables: failed checks, what is missing, the worst class, findings, protocol, cost."""
 
 from weakspot.report.findings import findings, leading
+from weakspot.report.overstated_tables import overstated_warning
 from weakspot.report.schema import Doubt, Summary
 from weakspot.report.tables import about_the_worst
 from weakspot.report.terms import check_name
@@ -29,6 +30,8 @@ def notes(summary: Summary, *, whole: bool = True) -> list[tuple[str, str]]:
     ]
     if summary["missing"]:
         found.append(("fail", f"INCOMPLETE: {len(summary['missing']):,} planned units are missing."))
+    if warning := overstated_warning(summary, whole=whole):
+        found.append(("warn", f"WARN {warning}"))
     if (worst := about_the_worst(summary)) is not None:
         found.append(("plain", worst))
     found += [("plain", sentence) for sentence in (findings if whole else leading)(summary)]

@@ -19,6 +19,7 @@ from weakspot.report.schema_corrupted import Corrupted as Corrupted
 from weakspot.report.schema_curves import Curve
 from weakspot.report.schema_imbalance import Imbalance
 from weakspot.report.schema_latent import Latent as Latent
+from weakspot.report.schema_overstated import Overstated
 from weakspot.report.schema_pairs import Pairs as Pairs
 from weakspot.report.schema_pairs import Relations as Relations
 
@@ -76,6 +77,8 @@ class Summary(TypedDict):
     """Per sample the worst of all adversarial threats of the first radius; null where the run has none."""
     robust_at: dict[str, Cell]
     """The same for each further radius."""
+    overstated: list[Overstated]
+    """What each attack alone shows and all attacks of its radius do not confirm; empty where no radius has two."""
     corrupted: Corrupted | None
     """All corruption threats together; null where the run has none."""
     pairs: Pairs | None

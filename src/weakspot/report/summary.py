@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from weakspot.report.directed import directed_pairs
 from weakspot.report.imbalance import imbalance
 from weakspot.report.latent_tables import latent_block
 from weakspot.report.numbers import number
+from weakspot.report.overstated import ADVERSARIAL, overstating
 from weakspot.report.relations import relations
 from weakspot.report.schema import SCHEMA, Cell, Cost, Doubt, Pairs, Summary
 
 CLEAN = "clean"
-ADVERSARIAL: Final = "adversarial"
 
 
 def summarise(
@@ -69,6 +69,7 @@ def summarise(
         "threats": threats,
         "robust": first,
         "robust_at": dict(list(robust.items())[1:]),
+        "overstated": overstating(manifest, by_threat, clean, worst, names),
         "corrupted": corruption,
         "pairs": _pairs(manifest, by_threat, clean, names),
         "curves": curves(manifest, by_threat, names),

@@ -9,6 +9,7 @@ from weakspot.report.curves import curve_grids
 from weakspot.report.grid import Grid as Grid
 from weakspot.report.imbalance_tables import imbalance_grids
 from weakspot.report.latent_tables import latent_grids
+from weakspot.report.overstated_tables import overstated_grids
 from weakspot.report.relation_tables import relation_grids
 from weakspot.report.schema import Cell, ClassEntry, Summary, WorstClass
 from weakspot.report.schema_cell import Role
@@ -122,7 +123,7 @@ def overall(summary: Summary) -> dict[str, str]:
 def grids(summary: Summary) -> list[Grid]:
     """All tables that this run fills, the classes first."""
     made = [Grid("Classes", columns(summary), ("class",), overall(summary))] if class_rows(summary) else []
-    made.append(_threats(summary))
+    made += [_threats(summary), *overstated_grids(summary)]
     makers = (disparity, _corruptions, _severities, _pairs, _roles)
     made += [*(make(summary) for make in makers), *relation_grids(summary)]
     made += [*imbalance_grids(summary), *curve_grids(summary)]

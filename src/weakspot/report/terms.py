@@ -16,6 +16,7 @@ TERMS = {
     "NRR": "natural-robustness ratio: harmonic mean of the accuracies clean and under the threat",
     "corrected": "the accuracy without the bias of picking the lowest of several estimates",
     "probability": "that this class is the weakest one, in per cent",
+    "overstated": "images that this attack leaves right and another one breaks, in percentage points",
     "by chance": "how many there would be on average by chance",
     "purity": "of an image's nearest clean images, the share with its label",
     "nearest": "the class with the nearest mean",

@@ -13,6 +13,7 @@ from weakspot.report.curves import curve_lines
 from weakspot.report.imbalance_tables import TRAINED, imbalance_lines
 from weakspot.report.latent_values import LATENT, latent_lines
 from weakspot.report.numbers import number
+from weakspot.report.overstated_tables import OVERSTATED, overstated_lines
 from weakspot.report.relation_values import RELATED, relation_lines
 from weakspot.report.schema import ClassEntry, Summary
 from weakspot.report.schema_cell import Disparity
@@ -33,23 +34,40 @@ DIRECTED = (
     "slope",
     "radius",
 )
-HEADINGS = ("threat", "kind", "scope", "class", "target", *CLASS, *SPREAD, *DIRECTED, *RELATED, *TRAINED, *LATENT)
+HEADINGS = (
+    "threat",
+    "kind",
+    "scope",
+    "class",
+    "target",
+    *CLASS,
+    *SPREAD,
+    *DIRECTED,
+    *RELATED,
+    *TRAINED,
+    *LATENT,
+    *OVERSTATED,
+)
 
 
 def to_csv(summary: Summary) -> str:
     """One line for each scope.
 
-    all and class (every threat, robust, corrupted), confusion (its most frequent ones), corruption and severity (all
-    classes, then each), pair and pair class; worst class, attracts, leaks, coupling, agreement, explained, aimed and
-    corruption error (`relation_values`: the column variable says which number it is); trained (each class's training
-    count) and group (of classes by it); curve (all samples, then each class, at each radius); latent, latent class,
-    latent explains, latent variable and latent value.
+    all and class (every threat, robust, corrupted), confusion (its most frequent ones), overstated (an attack
+    against all of them: all classes, then each), corruption and severity (all classes, then each), pair and pair
+    class; worst class, attracts, leaks, coupling, agreement, explained, aimed and corruption error
+    (`relation_values`: the column variable says which number it is); trained (each class's training count) and
+    group (of classes by it); curve (all samples, then each class, at each radius); latent, latent class, latent
+    explains, latent variable and latent value.
     A name that a spreadsheet would run as a formula gets an apostrophe.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, HEADINGS, restval="", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for makers in (_cells, _corrupted, _pairs, relation_lines, imbalance_lines, curve_lines, latent_lines):
+    for makers in (
+        *(_cells, overstated_lines, _corrupted, _pairs),
+        *(relation_lines, imbalance_lines, curve_lines, latent_lines),
+    ):
         for line in makers(summary):
             writer.writerow({key: _inert(value) if isinstance(value, str) else value for key, value in line.items()})
     return text.getvalue()
