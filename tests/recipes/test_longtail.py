@@ -12,6 +12,7 @@ from weakspot.planning import prepare
 from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs, longtail_verdicts
 from weakspot.recipes.longtail_runs import name_of, runs
 from weakspot.recipes.study import Sets, Trained
+from weakspot.recipes.sweeps import Swept
 from weakspot.store import write_text
 from weakspot.training.folder import export
 
@@ -28,7 +29,9 @@ def test_what_is_built_on_comes_first_and_the_primary_endpoint_before_all(scale)
     assert all(places[run.base] < places[run.name] for run in built)
     primary = {name_of(name, seed) for name in longtail_runs.LEADING for seed in longtail_runs.SEEDS}
     assert primary <= {run.name for run in made[:21]}
-    assert set(longtail_gains.sweeps_wanted()) <= set(places)
+    wanted = longtail_gains.sweeps_wanted()
+    assert set(wanted) <= set(places)
+    assert len(longtail.steps(scale, SETS)) == len(made) + len(wanted)
 
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
@@ -67,20 +70,27 @@ def test_the_p_of_an_interval_is_that_of_its_limits():
     assert longtail_gains.p_value(Estimate(0.0, -0.01, 0.01)) == pytest.approx(1)
 
 
+def swept(lost, images=1000):
+    """A sweep in which so many images are right at scale 1 and wrong at scale 10, and all others right throughout."""
+    right = np.ones((5, images), dtype=bool)
+    right[3, :lost] = False
+    return Swept(right, right[3], np.zeros(images, dtype=int), ("a", "b"))
+
+
 @pytest.mark.parametrize(
-    "seen, sweep, says",
+    "seen, lost, says",
     [
-        (True, (0.02, 0.001), "fake by scale"),
-        (True, (0.02, 0.06), "fake, reason unknown"),
-        (True, (0.009, 0.001), "fake, reason unknown"),
+        (True, 11, "fake by scale"),
+        (True, 10, "fake, reason unknown"),
         (True, None, "fake, scale not tried"),
-        (False, (0.02, 0.001), "not seen, though the scale matters"),
+        (False, 11, "not seen, though the scale matters"),
+        (False, 10, "not seen"),
         (False, None, "not seen"),
     ],
 )
-def test_a_fake_gain_by_scale_needs_both(seen, sweep, says):
-    swept = {} if sweep is None else {"run": sweep}
-    assert longtail_gains.verdict(seen, longtail_gains.by_scale("run", swept)) == says
+def test_a_fake_gain_by_scale_needs_both(seen, lost, says):
+    found = {} if lost is None else {"run": swept(lost)}
+    assert longtail_gains.verdict(seen, longtail_gains.by_scale("run", found)) == says
 
 
 def test_an_error_limits_only_if_all_three_seeds_say_so():
@@ -99,8 +109,9 @@ def study(tmp_path_factory):
     patch.setattr(longtail_runs, "TRAINING", {"cpu": tiny})
     patch.setattr(longtail_runs, "AUDIT", {"cpu": {**longtail_runs.AUDIT["cpu"], "limit": 20}})
     patch.setattr("weakspot.recipes.longtail_setting.STEPS", 1)
+    patch.setattr("weakspot.recipes.sweeps.IMAGES", 20)
     out = tmp_path_factory.mktemp("study")
-    wanted = [name_of("pgd-at"), name_of("robal-r"), name_of("cdt")]
+    wanted = [name_of("pgd-at"), name_of("robal-r"), name_of("cdt"), f"{name_of('cdt')}-sweep"]
     with pytest.raises(InputError, match="cdt-ir50-s1 builds on pgd-at-ir50-s1, which is not trained yet"):
         catalogue.reproduce("longtail", only=[name_of("cdt")], sets=SETS.places, out=out)
     found = catalogue.reproduce("longtail", only=wanted, sets=SETS.places, out=out)
@@ -110,7 +121,7 @@ def study(tmp_path_factory):
 
 def test_the_page_of_what_is_done_names_what_is_not(study):
     out, found = study
-    assert set(found.done) == {name_of(name) for name in ("pgd-at", "robal-r", "cdt")}
+    assert set(found.done) == {*(name_of(name) for name in ("pgd-at", "robal-r", "cdt")), f"{name_of('cdt')}-sweep"}
     assert found.pages == ()
     made = longtail.pages(out, "cpu")
     assert set(made) == {"longtail.md", "longtail.csv", "longtail-groups.csv"}

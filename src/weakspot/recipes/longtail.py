@@ -10,6 +10,7 @@ import weakspot
 from weakspot.recipes import longtail_classes as single
 from weakspot.recipes import longtail_gains as gained
 from weakspot.recipes import longtail_verdicts as judged
+from weakspot.recipes import sweeps
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
 from weakspot.recipes.study import Scale, Sets, Step, Study
@@ -18,8 +19,14 @@ from weakspot.run import Run
 
 
 def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
-    """A step for each training, fine-tuning and adjustment, in the order of the plan."""
-    return tuple(run.step(sets) for run in runs(scale))
+    """A step for each training, fine-tuning and adjustment, in the order of the plan, and its sweep behind it."""
+    wanted, radius = gained.sweeps_wanted(), str(AUDIT[scale]["radius"])
+    made: list[Step] = []
+    for run in runs(scale):
+        made.append(run.step(sets))
+        if run.name in wanted:
+            made.append(sweeps.step(run.name, DATA[scale], radius, sets))
+    return tuple(made)
 
 
 def pages(out: Path, scale: Scale) -> Mapping[str, str]:
@@ -34,7 +41,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are thirds of the "
         "classes by training count, and each class counts alike.", "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.", "",
-        *sections(found, {}, scale),
+        *sections(found, sweeps.read_sweeps(out, list(found)), scale),
     ]  # fmt: skip
     tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}
     return {"longtail.md": "\n".join(lines), **tables}
@@ -45,10 +52,11 @@ def audited(folder: Path) -> bool:
     return (folder / "summary.json").exists()
 
 
-def sections(found: Mapping[str, Run], swept: gained.Swept, scale: Scale) -> Iterator[str]:
+def sections(found: Mapping[str, Run], swept: Mapping[str, sweeps.Swept], scale: Scale) -> Iterator[str]:
     """The lines of all tables and verdicts."""
     parts = {
         f"Fake gain over {gained.BASE}": markdown(gained.gains(found, swept)),
+        "PGD-20 by scale of the logits": markdown(sweeps.sweep_rows(swept)),
         "Fake gain by seed": markdown(gained.stable(found)),
         "False alarms": markdown(gained.alarms(found, swept)),
         "Is natural accuracy easily raised?": [judged.easily(found), "", *markdown(judged.raised(found))],

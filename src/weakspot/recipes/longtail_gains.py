@@ -8,19 +8,18 @@ from scipy.special import ndtr, ndtri
 
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.paired import holm
-from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POST_HOC, SEEDS, TUNED, name_of
+from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POLICIES, POST_HOC, SEEDS, TUNED, name_of
 from weakspot.recipes.longtail_tables import faked
+from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
 from weakspot.run import Run
 
 BASE = "pgd-at"
 FAMILY = (*(name for name in LEADING if name not in (BASE, "trades")), *POST_HOC, *ONCE, *TUNED)
 """The methods of the fake gain's correction."""
-ALPHA, POINT = 0.05, 0.01
+ALPHA = 0.05
 UNSCALED = ("pgd-at", "trades", "balanced", "at-bsl", "la")
 """Trained with plain logits that nothing changes at inference."""
-Swept = Mapping[str, tuple[float, float]]
-"""By run: accuracy under PGD at scale 1 less the lowest over the scales, and its p for the number of other scales."""
 
 
 def p_value(found: Estimate) -> float:
@@ -35,15 +34,12 @@ def corrected(p: Mapping[str, float], family: Sequence[str]) -> dict[str, float]
     return {name: float(each) for name, each in zip(family, adjusted, strict=True) if name in p}
 
 
-def by_scale(name: str, swept: Swept) -> bool | None:
+def by_scale(name: str, swept: Mapping[str, Swept]) -> bool | None:
     """Whether another scale lowers the accuracy by more than a point, beyond chance; None where it was not tried."""
-    if name not in swept:
-        return None
-    difference, p = swept[name]
-    return difference > POINT and p < ALPHA
+    return swept[name].by_scale if name in swept else None
 
 
-def gains(found: Mapping[str, Run], swept: Swept) -> Iterator[Row]:
+def gains(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> Iterator[Row]:
     """Each model at the first seed against plain adversarial training of that seed, with the verdict of the rule."""
     base = found.get(name_of(BASE))
     if base is None:
@@ -62,7 +58,7 @@ def gains(found: Mapping[str, Run], swept: Swept) -> Iterator[Row]:
             "gain, both": share(each.strong),
             "fake gain": percent(vars(each.overall), "value"),
             "Holm's p": f"{adjusted[name]:.2g}" if name in adjusted else "-",
-            "scale 1 less lowest": share(swept[name_of(name)][0]) if name_of(name) in swept else "-",
+            "by scale": {True: "yes", False: "no", None: "-"}[scale],
             "verdict": verdict(seen, scale),
         }  # fmt: skip
 
@@ -88,7 +84,7 @@ def stable(found: Mapping[str, Run]) -> Iterator[Row]:
         }
 
 
-def alarms(found: Mapping[str, Run], swept: Swept) -> Iterator[Row]:
+def alarms(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> Iterator[Row]:
     """How often the rule flags pairs of models whose logits nothing scales."""
     controls = {
         f"{name}, two seeds": list(permutations((name_of(name, seed) for seed in SEEDS), 2)) for name in UNSCALED
@@ -123,4 +119,4 @@ def alarm(kind: str, counts: Sequence[int]) -> Row:
 def sweeps_wanted() -> tuple[str, ...]:
     """The runs whose logit scales are swept."""
     three = [name_of(name, seed) for seed in SEEDS for name in (*LEADING, "balanced")]
-    return (*three, *(name_of(name, FIRST) for name in (*POST_HOC, *PLANTED, *ONCE, *TUNED)))
+    return (*three, *(name_of(name, FIRST) for name in (*POST_HOC, *PLANTED, *ONCE, *TUNED, *POLICIES)))
