@@ -10,7 +10,7 @@ import weakspot
 from weakspot.cli.entry import main
 from weakspot.data import limit
 from weakspot.errors import InputError
-from weakspot.recipes import catalogue, fairness, longtail_pilot
+from weakspot.recipes import catalogue, fairness, longtail_pilot, sweeps
 from weakspot.recipes.study import Sets, Step, Study
 from weakspot.recipes.tables import markdown, percent, to_csv
 
@@ -99,6 +99,9 @@ def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
     short = {"pgd-at(steps=7)": "pgd-at(steps=1)", "robal-r(steps=7)": "robal-r(steps=1)"}
     runs = tuple(replace(run, method=short[run.method], training=tiny, audit=audit) for run in kept)
     monkeypatch.setattr(longtail_pilot, "RUNS", runs)
+    monkeypatch.setattr(longtail_pilot, "CONTROLS", (replace(runs[0], name="pgd-at-2", training={**tiny, "seed": 2}),))
+    monkeypatch.setattr(longtail_pilot, "ORDERS", (replace(runs[0], name="order-1", part="+lt=50+lt_order=1"),))
+    monkeypatch.setattr(sweeps, "IMAGES", 20)
     monkeypatch.setattr(longtail_pilot, "AUDIT", audit)
     monkeypatch.setattr(longtail_pilot, "POST_HOC", {"cdt": "cdt(tau=0.3)"})
     monkeypatch.setattr(longtail_pilot, "NAMES", ("pgd-at", "robal-r", "balanced", "cdt"))
@@ -110,6 +113,9 @@ def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
     assert [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| cdt")][-1] == "| cdt"
     assert "| pgd-at | tail |" in page
     assert "balanced | tail" not in page
+    assert "| pgd-at, two seeds | 2 | " in page
+    assert "Hardness at the mean count" in page
+    assert len([line for line in page.splitlines() if line.startswith("| robal-r ")]) == 6  # three of them are groups
     assert len(table.splitlines()) == 1 + 4 * 10
 
 

@@ -1,6 +1,6 @@
 """What the study says of single classes: rare or hard, balanced or not, and with a class-fair policy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import weakspot
 from weakspot.recipes.longtail_gains import ALPHA, BASE
@@ -10,10 +10,12 @@ from weakspot.recipes.tables import Row, percent, share
 from weakspot.report.rarity import Limited
 from weakspot.run import Run
 
+ORDERED = (name_of(BASE), *(name_of(f"{BASE}-order{order}") for order in ORDERS))
+"""One method with four orders of the tail."""
 
-def rare_or_hard(found: Mapping[str, Run]) -> list[str]:
-    """The split of what makes classes weak, over four orders of the tail, in sentences."""
-    names = [name_of(BASE), *(name_of(f"{BASE}-order{order}") for order in ORDERS)]
+
+def rare_or_hard(found: Mapping[str, Run], names: Sequence[str] = ORDERED) -> list[str]:
+    """The split of what makes classes weak, over the runs `names` with different orders of the tail, in sentences."""
     if any(name not in found for name in names):
         return ["Not all orders are run."]
     made = weakspot.rare_or_hard(*(found[name] for name in names)).summary

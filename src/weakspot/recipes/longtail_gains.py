@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.paired import holm
 from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POLICIES, POST_HOC, SEEDS, TUNED, name_of
-from weakspot.recipes.longtail_tables import faked
+from weakspot.recipes.longtail_tables import counted, faked
 from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
 from weakspot.run import Run
@@ -91,29 +91,7 @@ def alarms(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> Iterator[Row
     }
     for name in ("trades", "balanced"):
         controls[f"{name} over {BASE}"] = [(name_of(BASE, seed), name_of(name, seed)) for seed in SEEDS]
-    total = [0, 0, 0, 0]
-    for kind, pairs in controls.items():
-        there = [(one, two) for one, two in pairs if one in found and two in found]
-        flagged = [two for one, two in there if faked(found[one], found[two]).overall.low > 0]
-        tried = [two for _, two in there if two in swept]
-        both = [two for two in flagged if by_scale(two, swept)]
-        counts = [len(there), len(flagged), len(tried), len(both)]
-        total = [one + two for one, two in zip(total, counts, strict=True)]
-        yield alarm(kind, counts)
-    yield alarm("all", total)
-
-
-def alarm(kind: str, counts: Sequence[int]) -> Row:
-    """A row of counts."""
-    pairs, flagged, tried, both = counts
-    return {
-        "pairs": kind,
-        "number": pairs,
-        "fake gain flagged": flagged,
-        "with a sweep": tried,
-        "flagged by scale": both,
-        "rate by scale": share(both / tried if tried else None),
-    }
+    return counted(controls, found, swept)
 
 
 def sweeps_wanted() -> tuple[str, ...]:

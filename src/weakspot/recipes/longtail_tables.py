@@ -1,10 +1,11 @@
 """Tables of audited long-tailed models: accuracies, groups of classes, and gains that the default preset denies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from weakspot.analysis.fake_gain import FakeGain, fake_gain
+from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
 from weakspot.run import Run
 
@@ -64,6 +65,34 @@ def classes(found: Mapping[str, Run]) -> list[Row]:
          "low": share(entry["low"]), "high": share(entry["high"]), "CFPS": share(entry["cfps"])}
         for name, run in found.items() for entry in run.classes
     ]  # fmt: skip
+
+
+def counted(
+    controls: Mapping[str, Sequence[tuple[str, str]]], found: Mapping[str, Run], swept: Mapping[str, Swept]
+) -> Iterator[Row]:
+    """How many pairs (baseline, other) of each kind of control the rules of the fake gain flag, and of all kinds."""
+    total = [0, 0, 0, 0]
+    for kind, pairs in controls.items():
+        there = [(one, two) for one, two in pairs if one in found and two in found]
+        flagged = [two for one, two in there if faked(found[one], found[two]).overall.low > 0]
+        tried = [two for _, two in there if two in swept]
+        both = [two for two in flagged if two in swept and swept[two].by_scale]
+        counts = [len(there), len(flagged), len(tried), len(both)]
+        total = [one + two for one, two in zip(total, counts, strict=True)]
+        yield _alarm(kind, counts)
+    yield _alarm("all", total)
+
+
+def _alarm(kind: str, counts: Sequence[int]) -> Row:
+    pairs, flagged, tried, both = counts
+    return {
+        "pairs": kind,
+        "number": pairs,
+        "fake gain flagged": flagged,
+        "with a sweep": tried,
+        "flagged by scale": both,
+        "rate by scale": share(both / tried if tried else None),
+    }
 
 
 def faked(baseline: Run, method: Run) -> FakeGain:
