@@ -6,10 +6,10 @@ import torch
 from weakspot.maths.balls import distance
 from weakspot.maths.losses import margin
 from weakspot.rng import uniform
-from weakspot.threats import parse_threat
+from weakspot.threats import parse_threat, standard
 from weakspot.threats.autoattack import AutoAttack
 from weakspot.threats.measure import measure, tolerance
-from weakspot.threats.search import Search
+from weakspot.threats.search import Oracle, Search
 from weakspot.threats.square import Square, share_of_pixels
 from weakspot.threats.standard import Sentinel, Stage, Standard, hardest, lowest_part, random_part, turns
 
@@ -168,7 +168,47 @@ def test_the_sentinel_widens_where_a_probe_only_comes_nearer_than_all_gradients(
     assert rows.correct.all()
     assert (rows.forwards > 500).all()
     assert (rows.forwards > 5000).sum() == 12  # the hardest 30 % of each class
-    assert (rows.forwards > 10_000).sum() == 4  # the hardest 10 %: Square again
+    assert (rows.forwards > 9500).sum() == 4  # the hardest 10 %: three turns of gradients and squares
+
+
+class Behind(torch.nn.Module):
+    """A gradient that shows only where the left half is bright, towards a chessboard in the right half.
+
+    No gradient leads to the first, hardly any square to the second: each has to go on where the other one stopped.
+    """
+
+    def forward(self, images):
+        left, right = ((images - 0.5) / 0.1).chunk(2, dim=3)
+        chess = 1.0 - 2 * (torch.arange(32)[:, None] + torch.arange(16)).remainder(2)
+        bright = left.detach().mean((1, 2, 3))
+        margin = 1 - 0.3 * bright - 0.9 * (right * chess).mean((1, 2, 3)) * (bright > 0.8)
+        return torch.stack([margin, -margin], dim=1)
+
+
+def test_gradients_go_on_where_random_search_stopped(monkeypatch):
+    sample = torch.arange(6)
+    images, labels = torch.full((6, 1, 32, 32), 0.5), torch.zeros(6, dtype=torch.int64)
+
+    def broken():
+        rows, _ = measure(Behind(), parse_threat("standard@linf:0.1"), "s", images, labels, sample, 0)
+        return int((~rows.correct).sum())
+
+    assert broken() == 6  # where the hardest is broken, the next one takes its place
+    monkeypatch.setattr(standard, "TURNS", 0)
+    assert broken() == 0
+
+
+def test_square_near_starts_from_the_lowest_point():
+    model, images, labels, sample = block(4, samples=50)
+    search = Search(Oracle(model, len(images)), images, labels, sample, 0)
+    rows = torch.arange(len(images))
+    Square(radius="linf:0.03", queries=30).run(search, rows)
+    left, before = search.alive(rows), search.best.clone()
+    assert len(left) > 10
+    asked = []
+    search.oracle.model = lambda x: asked.append(x) or model(x)
+    Square(radius="linf:0.03", queries=1, near=True).run(search, left)
+    assert torch.equal(asked[0], before[left])
 
 
 def test_another_run_of_square_draws_anew_and_finds_its_own():

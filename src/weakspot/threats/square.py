@@ -65,6 +65,8 @@ class Square:
     first: PositiveFloat = 0.8
     restart: NonNegativeInt = 0
     """The number of this run; each draws anew."""
+    near: bool = False
+    """Start from the lowest-margin point so far, and not from stripes or bumps."""
     name: ClassVar[str] = "square"
     kind: ClassVar[Kind] = "adversarial"
 
@@ -77,7 +79,7 @@ class Square:
         radius = search.images.new_full((len(rows),), float(self.radius))
         propose, start = (_squares, _stripes) if self.radius.norm == "linf" else (_moved, _bumps)
         seed = key(search.seed, f"square/restart/{self.restart}") if self.restart else search.seed
-        x = start(search.images[rows], radius, search.sample[rows], seed)
+        x = search.best[rows] if self.near else start(search.images[rows], radius, search.sample[rows], seed)
         lowest = self._ask(search, x, rows)
         for query in range(1, self.queries):
             keep = lowest >= 0

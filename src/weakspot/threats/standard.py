@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from weakspot.addresses import RadiusField
+from weakspot.addresses import Radius, RadiusField
 from weakspot.config import settings
 from weakspot.contracts import Classifier, Images, Kind, Labels, PerSample, Rows
 from weakspot.maths.losses import cross_entropy, dlr, margin, probability_margin, scaled_cross_entropy
@@ -35,11 +35,16 @@ HARD = 0.3
 HARDEST = 0.1
 """The share of each class's survivors that get the longest runs."""
 
+TURNS = 3
+"""How often gradients and random search take turns, each from the lowest-margin point that the other left."""
+
 GAIN = 0.05
 """A probe that lowers a margin, which all stages before left there, by more than this share of the clean one outdoes
 them."""
 
-LOSSES: dict[str, Loss] = {
+LossName = Literal["ce", "dlr", "mifpe", "pm"]
+
+LOSSES: dict[LossName, Loss] = {
     "ce": cross_entropy,
     "dlr": dlr,
     "mifpe": scaled_cross_entropy,
@@ -53,7 +58,7 @@ class Stage:
 
     radius: RadiusField
     steps: PositiveInt
-    loss: Literal["ce", "dlr", "mifpe", "pm"] | None = None
+    loss: LossName | None = None
     targets: NonNegativeInt = 0
     share: PositiveFloat = 1.0
     rough: bool = False
@@ -113,11 +118,7 @@ class Sentinel:
         radius = self.radius
         wide: list[tuple[Part, list[tuple[Part, float]]]] = [
             (FabT(radius=radius, targets=3, steps=40), [(FabT(radius=radius), HARD)]),
-            # Only Square is a matter of luck: another run of 5,000 queries breaks others.
-            (
-                Square(radius=radius, queries=500),
-                [(Square(radius=radius), HARD), (Square(radius=radius, restart=1), HARDEST)],
-            ),
+            (Square(radius=radius, queries=500), [(Square(radius=radius), HARD), *in_turns(radius)]),
         ]
         drawn = random_part(search.labels[rows], search.sample[rows], search.seed)
         chosen = rows[(drawn | lowest_part(search.labels[rows], search.lowest[rows])).nonzero().squeeze(1)]
@@ -138,6 +139,18 @@ class Sentinel:
                 for full, share in fulls:
                     full.run(search, hardest(search, search.alive(left), share))
                 search.oracle.credit(left[search.lowest[left] < 0], f"widened:{probe.name}")
+
+
+def in_turns(radius: Radius) -> list[tuple[Part, float]]:
+    """Gradients where random search stopped, with each loss, and random search with small windows where they stopped.
+
+    Where random search outdoes gradients, they lead nowhere from random starts; from its points they often do.
+    """
+    made: list[tuple[Part, float]] = []
+    for turn in range(1, TURNS + 1):
+        made += [(Stage(radius=radius, loss=loss, steps=100, near=True), HARDEST) for loss in LOSSES]
+        made += [(Square(radius=radius, queries=1000, first=0.05, restart=turn, near=True), HARDEST)]
+    return made
 
 
 def turns(labels: Labels, keys: PerSample) -> Int[Tensor, " batch"]:
