@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from weakspot.maths.folding import folded
+from weakspot.maths.folding import folded, twin_of
 
 
 def drawn(module):
@@ -48,6 +48,35 @@ def test_answers_like_the_module():
     with torch.no_grad():
         torch.testing.assert_close(short(images), model(images), rtol=1e-4, atol=1e-5)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+class Drifting(Residual):
+    """The same, less a mean that is another tensor after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1))
+
+    def forward(self, images):
+        return super().forward(images - self.mean)
+
+
+def test_a_twin_follows_the_weights_statistics_and_buffers_of_its_module():
+    model = drawn(Drifting())
+    images = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    twin = twin_of(model)
+    before = twin.current()(images)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()(images).square().mean().backward()
+    optimizer.step()
+    model.eval()
+    model.mean = model.mean + 0.3
+    with torch.no_grad():
+        after = twin.current()(images)
+        torch.testing.assert_close(after, model(images), rtol=1e-4, atol=1e-5)
+    assert (after - before).abs().max() > 0.1
+    flags = [part.requires_grad for part in model.parameters()]
+    assert all(flags)
 
 
 class Shared(nn.Module):

@@ -12,6 +12,7 @@ from weakspot.maths.balls import project, spread, steepest
 from weakspot.maths.losses import finite_or_zero
 from weakspot.models import frozen
 from weakspot.rng import normal
+from weakspot.training.trainee import Trainee
 
 
 @contextmanager
@@ -19,7 +20,8 @@ def attack_mode(model: nn.Module, *, batch_statistics: bool = False) -> Iterator
     """The model as an attack sees it: no parameter gathers gradients, every module keeps its mode afterwards.
 
     With `batch_statistics` batch norm stays in training mode (and updates its running statistics), as some papers
-    attack; otherwise the whole model is in eval mode, which Pang et al. (2021, arXiv:2010.00467) rate as useful.
+    attack; otherwise the whole model is in eval mode, which Pang et al. (2021, arXiv:2010.00467) rate as useful, and
+    batch norms, which are linear then, are part of the convolutions (`Trainee.quiet`).
     Under data-parallel training the attack goes through the bare module: only the loss synchronises gradients.
     """
     bare = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
@@ -27,7 +29,7 @@ def attack_mode(model: nn.Module, *, batch_statistics: bool = False) -> Iterator
     with frozen(bare):
         for module, mode in modes if batch_statistics else ():
             module.training = mode
-        yield bare
+        yield bare if batch_statistics or not isinstance(bare, Trainee) else bare.quiet()
 
 
 def gradient_at(model: Classifier, at: Images, loss: Callable[[Logits], PerSample]) -> tuple[Images, Logits]:

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from weakspot.maths.mixed import Mixed
 from weakspot.models import ModelSpec
 from weakspot.models.zoo.model import ZooModel
 from weakspot.training.averaging import Average
@@ -16,6 +15,7 @@ from weakspot.training.options import TrainConfig
 from weakspot.training.policy import Given, Policy, State
 from weakspot.training.pool import Pool
 from weakspot.training.team import Team
+from weakspot.training.trainee import Trainee
 from weakspot.training.validation import Validation, validate
 
 
@@ -47,7 +47,7 @@ class Run:
         """The module as it computes at the configured precision."""
         # Not compiled: on a CPU torch.compile needed three minutes to make a ResNet step 5 % faster and the small CNN's
         # 20 % slower; on a GPU it is not measured.
-        return Mixed(module) if self.config.precision == "bf16" else module
+        return Trainee(module, rough=self.config.precision == "bf16")
 
     def answering(self, module: nn.Module) -> nn.Module:
         """The module as it answers at inference: with the adjustment, which belongs to what is saved."""
