@@ -12,6 +12,7 @@ from weakspot.store import write_text
 MODULES = {
     "fashion-cnn": "fashion_cnn",
     "fairness": "fairness",
+    "classwise": "classwise",
     "longtail-pilot": "longtail_pilot",
     "longtail": "longtail",
 }

@@ -1,0 +1,120 @@
+"""The first source's study: weak classes, classes that attract errors, hard pairs, by docs/studies/classwise-plan.md.
+
+Source: Medi, Grabinski, Keuper, Towards Class-wise Robustness Analysis, arXiv:2411.19853.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import weakspot
+from weakspot.recipes.classwise_figures import attacked, resisting
+from weakspot.recipes.classwise_pairs import alike, always_open, open_pairs
+from weakspot.recipes.classwise_runs import LIMIT, TRAINING, runs
+from weakspot.recipes.classwise_verdicts import (
+    ATTRACT,
+    PRIMARY,
+    WEAK,
+    couplings,
+    family,
+    number,
+    source_classes,
+    tied,
+    weak_classes,
+)
+from weakspot.recipes.study import Scale, Sets, Step, Study
+from weakspot.recipes.tables import Row, markdown, percent, share, to_csv
+from weakspot.run import Run
+
+
+def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
+    """A step for each training with its audit, in the order of the plan."""
+    return tuple(run.step(sets) for run in runs(scale))
+
+
+def pages(out: Path, scale: Scale) -> Mapping[str, str]:
+    """The page, and the classes as CSV, of the runs that are there; the others are named."""
+    planned = runs(scale)
+    found = {run.name: weakspot.open_run(run.audited(out)) for run in planned if audited(run.audited(out))}
+    left = [run.name for run in planned if run.name not in found]
+    part = resisting(found)
+    weak = [name for name in found if name not in part]
+    lines = [
+        "# Class-wise robustness", "",
+        f"Made by `weakspot reproduce classwise --scale {scale}` as [planned](classwise-plan.md): {TRAINING[scale]}; "
+        f"audited on the first {LIMIT[scale]:,} test images, seed 0. Accuracies in per cent with 95 % intervals; "
+        '"attacked" is the default preset alone.', "",
+        f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
+        f"said of attacks (standard, or below 10 % there): {', '.join(weak) if weak else 'none'}.", "",
+        *sections(found, part),
+    ]  # fmt: skip
+    return {"classwise.md": "\n".join(lines), "classwise.csv": to_csv(classes(found))}
+
+
+def audited(folder: Path) -> bool:
+    """Whether the audit in that folder is finished."""
+    return (folder / "summary.json").exists()
+
+
+def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]:
+    """The lines of all tables and verdicts."""
+    same = ("the same", "opposed")
+    plain = [{"data": data, "tie of plain CFPS": f"{number(each.value)}", "p": number(each.p, 4)}
+             for data in ("cifar10", "fashion-mnist") for each in (tied(found, data, "cfps", "attacked"),)]  # fmt: skip
+    parts = {
+        "Is CFPS tied to vulnerability beyond coupling?": [
+            *markdown(family(found, PRIMARY, ("attractive classes resist", "attractive classes are weak"))), "",
+            *markdown(plain), "", *markdown(couplings(part)),
+        ],
+        "Are the weak classes the same?": [
+            *markdown(family(found, WEAK, same)), "", *markdown(weak_classes(part)),
+        ],
+        "Do they attract alike?": markdown(family(found, ATTRACT, same)),
+        "Hard pairs": [
+            *always_open(part), "", *markdown(open_pairs(part)), "", *markdown(alike(part)),
+        ],
+        "The source's classes": source_classes(part),
+        "Models": markdown(models(found)),
+    }  # fmt: skip
+    for title, lines in parts.items():
+        yield from (f"## {title}", "", *lines, "")
+
+
+def models(found: Mapping[str, Run]) -> Iterator[Row]:
+    """A row for each model."""
+    for name, run in found.items():
+        cell, corrupted = attacked(run), run.summary["corrupted"]
+        assert corrupted is not None, "the audit was asked for corruptions"
+        worst = cell["worst_class"]
+        yield {
+            "run": name,
+            "clean": percent(run.summary["threats"]["clean"]),
+            "attacked": percent(cell),
+            "corrupted": percent(corrupted),
+            "worst class": "-" if worst is None else f"{worst['name']} {percent(worst)}",
+            "audit s": f"{run.summary['cost']['seconds'] or 0:.0f}",
+        }
+
+
+def classes(found: Mapping[str, Run]) -> Iterator[Row]:
+    """A row for each model and class."""
+    for name, run in found.items():
+        latent, pairs, corrupted = (run.summary["latent"], run.summary["pairs"], run.summary["corrupted"])
+        assert latent is not None, "the audit was asked for feature space"
+        assert pairs is not None, "the audit was asked for directed pairs"
+        assert corrupted is not None, "the audit was asked for corruptions"
+        for c, entry in enumerate(attacked(run)["classes"]):
+            clean, spoiled = (cell["classes"][c] for cell in (run.summary["threats"]["clean"], corrupted))
+            side = latent["classes"][c]["clean"]
+            yield {
+                "run": name, "class": entry["name"], "samples": entry["samples"], "clean": share(clean["accuracy"]),
+                "attacked": share(entry["accuracy"]), "low": share(entry["low"]), "high": share(entry["high"]),
+                "corrupted": share(spoiled["accuracy"]), "CFPS": share(entry["cfps"]),
+                "CFPS clean": share(clean["cfps"]), "CFPS corrupted": share(spoiled["cfps"]),
+                "hub": share(pairs["classes"][c]["hub"]), "exposure": share(pairs["classes"][c]["exposure"]),
+                "distance": side["distance"]["value"], "nearest": side["nearest"],
+            }  # fmt: skip
+
+
+STUDY = Study(
+    "classwise", "Which classes are weak or attract errors, and is it so under corruptions, too?", steps, pages
+)

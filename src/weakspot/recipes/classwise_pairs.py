@@ -1,0 +1,68 @@
+"""Hard pairs of the class-wise study: the most open ones, and how alike models are in all of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from weakspot.analysis.relate import spearman
+from weakspot.recipes.classwise_figures import success
+from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, SEEDS, name_of
+from weakspot.recipes.tables import Row, share
+from weakspot.run import Run
+
+LISTED, OPEN = 3, 5
+"""How many pairs are listed of a run, and how many count as its most open ones."""
+
+
+def open_pairs(part: Mapping[str, Run]) -> Iterator[Row]:
+    """The most open directed pairs of the runs that resist, with the share of the source that ends as the target."""
+    for name, run in part.items():
+        pairs = run.summary["pairs"]
+        assert pairs is not None, "the audit was asked for directed pairs"
+        for each in pairs["top"][:LISTED]:
+            yield {
+                "run": name, "from": each["source"], "to": each["target"], "samples": each["samples"],
+                "success": f"{share(each['success'])} [{share(each['low'])}, {share(each['high'])}]",
+                "back": share(each["back"]),
+            }  # fmt: skip
+
+
+def always_open(part: Mapping[str, Run]) -> list[str]:
+    """For each data set a sentence: the pairs among the most open ones of every kind at the first seed."""
+    lines = []
+    for data in DATA:
+        sets = []
+        for run in first_seeds(part, data).values():
+            pairs = run.summary["pairs"]
+            assert pairs is not None, "the audit was asked for directed pairs"
+            sets.append({(each["source"], each["target"]) for each in pairs["top"][:OPEN]})
+        shared = sorted(set.intersection(*sets)) if sets else []
+        named = ", ".join(f"{source} to {target}" for source, target in shared) or "none"
+        lines.append(f"{data}, among the {OPEN} most open pairs of all {len(sets)} kinds: {named}.")
+    return lines
+
+
+def alike(part: Mapping[str, Run]) -> Iterator[Row]:
+    """Spearman's correlation of two runs' success over all directed pairs: between kinds, and between seeds."""
+    for data in DATA:
+        between = list(combinations(first_seeds(part, data).values(), 2))
+        names = [[name_of(kind, data, seed) for seed in SEEDS] for kind in KINDS]
+        there = [[part[name] for name in each if name in part] for each in names]
+        for title, pairs in (
+            ("kinds, one seed", between), ("seeds, one kind", [two for each in there for two in combinations(each, 2)]),
+        ):  # fmt: skip
+            yield {"data": data, "between": title, "pairs of runs": len(pairs), "correlation": span(pairs)}
+
+
+def first_seeds(part: Mapping[str, Run], data: str) -> dict[str, Run]:
+    """The first seed's runs of the data set, by kind."""
+    named = {kind: name_of(kind, data, FIRST) for kind in KINDS}
+    return {kind: part[name] for kind, name in named.items() if name in part}
+
+
+def span(pairs: Sequence[tuple[Run, Run]]) -> str:
+    """Mean, lowest and highest correlation; a dash where none is defined."""
+    made = [float(spearman(success(one), success(two))) for one, two in pairs]
+    made = [each for each in made if not np.isnan(each)]
+    return f"{np.mean(made):.2f} ({min(made):.2f} to {max(made):.2f})" if made else "-"

@@ -1,0 +1,186 @@
+"""The class-wise study: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+import weakspot
+from weakspot.models.zoo import is_zoo_name
+from weakspot.planning import prepare
+from weakspot.recipes import catalogue, classwise, classwise_figures, classwise_runs, classwise_verdicts
+from weakspot.recipes.classwise_figures import figures, success
+from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, name_of, runs
+from weakspot.recipes.classwise_ties import Tie, partial, tie
+from weakspot.recipes.study import Sets
+from weakspot.store import write_text
+from weakspot.training.folder import export
+
+SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch):
+    begun, audits = [], []
+
+    def fit(run, log):
+        begun.append(run.config)
+        export(run.final, run.spec, run.folder)
+
+    def audit(model, data, out, **options):
+        audits.append(prepare(model, data, out=out, **options))
+        write_text(out / "summary.json", "{}")
+
+    # Options are what may be wrong: nothing is trained or attacked, and the full networks are not drawn.
+    monkeypatch.setattr(sys.modules["weakspot.training.train"], "fit", fit)
+    monkeypatch.setattr(weakspot, "audit", audit, raising=False)
+    made = runs(scale)
+    assert {run.training["model"] for run in made} == {
+        "cpu": {"resnet18-w16", "preact-resnet18-w16", "cnn"}, "gpu": {"resnet18", "preact-resnet18", "cnn"},
+    }[scale]  # fmt: skip
+    assert all(is_zoo_name(run.training["model"]) for run in made)
+    # Of kinds that differ only in the network one is enough, since all get one that is drawn at once.
+    by_method = {kind.method: name for name, kind in KINDS.items()}
+    small = {name: classwise_runs.Kind("lenet5", method, (FIRST,)) for method, name in by_method.items()}
+    monkeypatch.setattr(classwise_runs, "KINDS", small)
+    tried = runs(scale)
+    for run in tried:
+        run.step(SETS).make(tmp_path)
+    assert [one.folder.name for one in audits] == [f"{run.name}-audit" for run in tried]
+    assert len(begun) == len(tried) == 8
+    assert {config.method for config in begun} == {run.method for run in made}
+    assert {config.select for config in begun} == {"last"}
+    assert all({"pairs", "standard"} < {each.name for each in one.threats} for one in audits)
+
+
+def test_the_first_seed_of_all_kinds_comes_first():
+    names = [run.name for run in runs("cpu")]
+    assert len(names) == len(set(names)) == 24
+    assert len({(run.data, run.method, run.training["model"], run.training["seed"]) for run in runs("cpu")}) == 24
+    assert set(names[:14]) == {name_of(kind, data) for kind in KINDS for data in DATA}
+
+
+def drawn(seed, runs_of_kind):
+    random = np.random.default_rng(seed)
+    return {
+        kind: [(random.random(10), random.random(10)) for _ in range(count)] for kind, count in runs_of_kind.items()
+    }
+
+
+def test_a_tie_against_a_plain_loop():
+    given = drawn(1, {"a": 2, "b": 1, "c": 1})
+    found = tie(given, deals=99)
+    random = np.random.default_rng([0, 2])
+    deals = [np.arange(10), *random.permuted(np.broadcast_to(np.arange(10), (99, 10)), axis=1)]
+
+    def mean(order):
+        z = {kind: [np.arctanh(spearmanr(x, y[order]).statistic) for x, y in both] for kind, both in given.items()}
+        return np.mean([np.mean(each) for each in z.values()])
+
+    means = np.array([mean(order) for order in deals])
+    lower, upper = (means <= means[0] + 1e-12).mean(), (means >= means[0] - 1e-12).mean()
+    assert found.value == pytest.approx(np.tanh(means[0]))
+    assert found.p == pytest.approx(min(1, 2 * min(lower, upper)))
+    assert found.low < found.value < found.high
+    assert (found.kinds, found.runs) == (3, 4)
+
+
+def test_models_that_only_repeat_each_other_give_no_smaller_p():
+    x, y = drawn(2, {"a": 1})["a"][0]
+    once, often = (tie({str(kind): [(x, y)] for kind in range(many)}, deals=500).p for many in (1, 6))
+    assert once == often
+    assert tie({"a": [(x, x)], "b": [(x, np.exp(x))]}, deals=500).p < 0.01
+
+
+def test_a_tie_is_about_what_is_defined():
+    x, y = drawn(3, {"a": 1})["a"][0]
+    gap = y.copy()
+    gap[4] = np.nan
+    assert tie({"a": [(x, y), (x, np.ones(10)), (x, gap)], "b": []}, deals=10).runs == 1
+    nothing = tie({"a": [(x, gap)]}, deals=10)
+    assert (nothing.kinds, nothing.runs) == (0, 0)
+    assert np.isnan(nothing.value)
+
+
+def test_partial_correlation_against_residuals_of_ranks():
+    x, y, given = np.random.default_rng(4).random((3, 12))
+    ranks = [np.argsort(np.argsort(each)).astype(float) for each in (x, y, given)]
+    rest = [np.polynomial.Polynomial.fit(ranks[2], each, 1) for each in ranks[:2]]
+    left = [each - fit(ranks[2]) for each, fit in zip(ranks, rest, strict=False)]
+    assert partial(x, y, given) == pytest.approx(np.corrcoef(*left)[0, 1])
+    assert np.isnan(partial(x, y, y))
+
+
+@pytest.mark.parametrize(
+    "low, high, p, kinds, says",
+    [
+        (0.1, 0.9, 0.01, 6, "yes"), (-0.9, -0.1, 0.01, 6, "against"), (-0.1, 0.9, 0.01, 6, "not resolved"),
+        (0.1, 0.9, 0.06, 6, "not resolved"), (np.nan, np.nan, 0.01, 1, "-"),
+    ],
+)  # fmt: skip
+def test_a_tie_is_seen_only_if_deals_and_kinds_say_so(low, high, p, kinds, says):
+    assert classwise_verdicts.verdict(Tie(0.5, low, high, p, kinds, kinds), p, ("yes", "against")) == says
+
+
+def test_the_page_of_nothing_is_a_page(tmp_path):
+    assert "0 of 24 runs" in classwise.pages(tmp_path, "cpu")["classwise.md"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Tiny runs of two kinds on one data set."""
+    patch = pytest.MonkeyPatch()
+    kinds = {kind: classwise_runs.Kind("lenet5", each.method, (FIRST,)) for kind, each in KINDS.items()}
+    patch.setattr(classwise_runs, "KINDS", kinds)
+    tiny = {**classwise_runs.COMMON, "epochs": 1, "validation_steps": 1, "precision": "fp32"}
+    patch.setattr(classwise_runs, "TRAINING", {"cpu": dict.fromkeys(DATA, tiny)})
+    patch.setattr(classwise_runs, "STEPS", 1)
+    patch.setattr(classwise_runs, "LIMIT", {"cpu": 20})
+    patch.setattr(classwise_runs, "PAIRS", "pairs(steps=1)")
+    patch.setattr(classwise_runs, "CORRUPTIONS", "contrast@3")
+    # Models of one epoch keep nothing under attack.
+    patch.setattr(classwise_figures, "LEAST", 0.0)
+    out = tmp_path_factory.mktemp("study")
+    wanted = [name_of(kind, "fashion-mnist") for kind in ("resnet-pgd-at", "resnet-standard")]
+    found = catalogue.reproduce("classwise", only=wanted, sets=SETS.places, out=out)
+    yield out, found
+    patch.undo()
+
+
+def test_the_page_of_what_is_done_names_what_is_not(study):
+    out, found = study
+    assert (len(found.done), len(found.left), found.pages) == (2, 12, ())
+    made = classwise.pages(out, "cpu")
+    assert set(made) == {"classwise.md", "classwise.csv"}
+    page = made["classwise.md"]
+    assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
+    assert "(standard, or below 10 % there): resnet-standard-fashion-mnist-s1." in page
+    assert "No run of CIFAR-10 takes part." in page
+    assert "| fashion-mnist | accuracy corrupted, latent distance | " in page
+    assert len(made["classwise.csv"].splitlines()) == 1 + 2 * 10
+
+
+def test_figures_against_plain_loops_over_rows(study):
+    out, _ = study
+    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist')}-audit")
+    rows = run.rows
+    wrong, into, right, samples = 0, np.zeros(10), np.zeros(10), np.zeros(10)
+    for threat, label, prediction in zip(rows.threat, rows.label, rows.prediction, strict=True):
+        if threat.startswith("standard@"):
+            samples[label] += 1
+            right[label] += label == prediction
+            wrong += label != prediction
+            into[prediction] += label != prediction
+    found = figures(run)
+    np.testing.assert_allclose(found["attacked"], right / samples)
+    np.testing.assert_allclose(found["cfps"], into / wrong)
+    reached = {}
+    for threat, sample, label, target, prediction in zip(
+        rows.threat, rows.sample, rows.label, rows.target, rows.prediction, strict=True
+    ):
+        if threat.startswith("pairs"):
+            reached.setdefault((int(label), int(target)), {})[int(sample)] = prediction == target
+    pairs = [(i, j) for i in range(10) for j in range(10) if i != j]
+    expected = [np.mean(list(reached[pair].values())) for pair in pairs]
+    np.testing.assert_allclose(success(run), expected)
