@@ -238,6 +238,10 @@ def test_a_long_tailed_test_split():
         ("+lt=5+lt=6", "lt stands there twice"),
         ("+lt=5+lt_order=x", "lt_order is a whole number, .* got 'x'"),
         ("+lt=5+lt_seed=-1", "lt_seed is a whole number"),
+        ("+lt=5+lt_bogus=1", "lt_bogus=1 is none of .lt=50, .*, .lt_seed=1, .lt_order=1 and .lt_test"),
+        ("+lt=5+lt_test=1", "lt_test=1 is none of"),
+        ("+lt", r"[+]lt is none of"),
+        ("+LT=10", "LT=10 is none of"),
     ],
 )
 def test_wrong_suffixes_are_refused_in_one_line(suffix, says):

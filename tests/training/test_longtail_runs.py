@@ -98,6 +98,12 @@ def test_the_head_alone_learns(first: Path, tmp_path: Path, options: dict[str, s
     assert changed == {"linear.weight", "linear.bias"}
 
 
+def test_a_head_alone_over_a_network_that_nothing_trained_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--tune head trains the last layer of a trained network; give an earlier run"):
+        tailed_run(tmp_path / "run", tune="head")
+    assert not (tmp_path / "run").exists()
+
+
 def test_lws_learns_scales_alone(first: Path, tmp_path: Path) -> None:
     out = tailed_run(
         tmp_path / "run", model=str(first), head="lws", tune="head", sampler="class-aware", schedule="constant"

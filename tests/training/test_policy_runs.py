@@ -92,7 +92,7 @@ def test_another_policy_is_refused(tmp_path: Path) -> None:
             "cfa",
             "trades",
             {"average": 0.0},
-            "averages the weights itself, got average=0.0; use another or cfa(fawa=False)",
+            "averages the weights itself, got average=0.0; omit it or use cfa(fawa=False)",
         ),
         ("daffa", "trades", {}, "did you mean 'dafa'"),
         ("dafa@linf:0.1", "trades", {}, "a policy has no place"),

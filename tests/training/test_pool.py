@@ -56,7 +56,7 @@ def test_the_split_depends_on_the_seed_and_may_be_empty() -> None:
 
 
 def test_a_class_of_one_sample_cannot_be_split() -> None:
-    with pytest.raises(InputError, match="class 2 has one sample"):
+    with pytest.raises(InputError, match="class 2 .from 0. has one sample"):
         split(torch.tensor([0, 0, 1, 1, 2]), 3, 0.1, 0)
 
 

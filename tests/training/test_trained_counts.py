@@ -87,6 +87,11 @@ def test_the_counts_reach_the_manifest_and_are_no_part_of_what_a_run_is(tailed: 
         ('{"name": "x", "counts": ["many"]}', "holds no counts"),
         ('{"name": "x", "counts": [3, 4]}', "holds counts of 2 classes, .* the audited data has 10; choose the data"),
         ('{"name": "x", "counts": [3, 4, 1, 1, 1, 1, 1, 1, 1, -1]}', "none may be below 0"),
+        (
+            '{"name": "x", "counts": [2, 1, 1, 1, 1, 1, 1, 1, 1, 1], "positions": {"trained": [0, 1, 2, 3]}}',
+            "holds counts of 11 samples and the positions of 4, so one of them was changed; put the file back",
+        ),
+        ('{"name": "x", "counts": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "positions": [7]}', "holds no counts"),
     ],
 )
 def test_counts_that_disagree_are_one_line(tailed: Path, tmp_path: Path, text: str, says: str) -> None:

@@ -70,6 +70,8 @@ def describe(
         return
     shape = "x".join(str(side) for side in found["shape"])
     say(f"{found['name']}, split {found['split']}: {found['samples']:,} images of {shape}")
+    if "+lt" in address and "+lt" not in found["name"]:
+        say("the long tail is cut from the training split (--split train); +lt_test cuts this one as well")
     say(f"customary radius: {found['radius'] or 'none, give --radius'}")
     say(f"digest: {found['digest']}")
     table = Table.grid(padding=(0, 2))

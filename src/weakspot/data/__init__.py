@@ -53,7 +53,9 @@ READERS: dict[str, Callable[[Path, str], Data]] = {
 }
 """By the word before the colon: functions (path, split). An installed package adds some under `weakspot.readers`."""
 
-_TAIL = re.compile(r"(?P<base>.*?)(?P<tail>(\+lt(=[^+]*|_seed=[^+]*|_order=[^+]*|_test))*)", re.DOTALL)
+_TAIL = re.compile(r"(?P<base>.*?)(?P<tail>(\+lt(=[^+]*|_[a-z]+(=[^+]*)?)?)*)", re.DOTALL | re.IGNORECASE)
+_SUFFIXES = {"lt": True, "lt_seed": True, "lt_order": True, "lt_test": False}
+"""What may stand behind an address, and whether it has a value."""
 
 
 def load(source: object, *, split: str = "test", offline: bool = False, seed: int = 0) -> Data:
@@ -91,7 +93,10 @@ def _tail(base: str, written: str, seed: int) -> LongTail | None:
     """The long tail of an address, from what stands behind its base."""
     given: dict[str, str] = {}
     for part in written.split("+")[1:]:
-        name, _, value = part.partition("=")
+        name, equals, value = part.partition("=")
+        if name not in _SUFFIXES or bool(equals) != _SUFFIXES[name]:
+            known = "+lt=50, +lt=step:50 or +lt=balanced:50, +lt_seed=1, +lt_order=1 and +lt_test"
+            raise InputError(f"{base}{written}: +{part} is none of {known}")
         if name in given:
             raise InputError(f"{base}{written}: +{name} stands there twice; give it once")
         given[name] = value

@@ -87,9 +87,10 @@ def whole_grid(compared: Compared) -> Grid:
 
 
 FAKE = (
-    "What one attack shows and all attacks together do not confirm: that attack overstates the gain, since the method "
-    'misleads it ("fake gain") or since more images than before are right and within reach of the others. Means over '
-    "classes, in points, with 95 % intervals; classes are those whose own interval is above 0, one in forty by chance."
+    "What one attack shows and all attacks together do not confirm: that attack flatters the later run, since the "
+    'method misleads it ("fake gain") or since more images than before are right and within reach of the others. Means '
+    "over classes, in points, with 95 % intervals; classes are those whose own interval is above 0, one in forty by "
+    "chance."
 )
 
 

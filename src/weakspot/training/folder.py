@@ -136,12 +136,18 @@ def read_counts(folder: Path, classes: int) -> dict[str, Any] | None:
     try:
         note = loads(path.read_text(encoding="utf-8"))
         name, counts = str(note["name"]), [int(count) for count in note["counts"]]
+        trained = sum(counts) if note.get("positions") is None else len(note["positions"]["trained"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no counts of training samples ({reason(error)}); delete it") from error
     if len(counts) != classes or min(counts) < 0:
         raise InputError(
             f"{path} holds counts of {len(counts)} classes, of which none may be below 0, and the audited data has "
             f"{classes}; choose the data that the model was trained for, or delete that file"
+        )
+    if sum(counts) != trained:
+        raise InputError(
+            f"{path} holds counts of {sum(counts)} samples and the positions of {trained}, so one of them was changed; "
+            "put the file back, or delete it to do without counts"
         )
     return {"name": name, "counts": counts}
 

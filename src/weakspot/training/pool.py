@@ -61,7 +61,9 @@ def split(labels: Labels, classes: int, share: float, seed: int) -> tuple[Int[Te
     for c in range(classes if share > 0 else 0):
         members = torch.nonzero(labels.cpu() == c)[:, 0]
         if len(members) == 1:
-            raise InputError(f"class {c} has one sample, too few to train and to validate on; set validation=0")
+            raise InputError(
+                f"class {c} (from 0) has one sample, too few to train and to validate on; set validation to 0"
+            )
         if len(members):
             held[order(members, seed, "validation")[: max(1, floor(share * len(members)))]] = True
     return torch.nonzero(~held)[:, 0], torch.nonzero(held)[:, 0]

@@ -136,7 +136,7 @@ def check_policy(
         raise InputError(f"policy {name} draws the images itself, so --sampler class-aware has no place beside it")
     if policy.averages and average in (0, "swa"):
         raise InputError(
-            f"policy {name} averages the weights itself, got average={average}; use another or {name}(fawa=False)"
+            f"policy {name} averages the weights itself, got average={average}; omit it or use {name}(fawa=False)"
         )
 
 

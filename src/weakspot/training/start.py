@@ -14,6 +14,7 @@ from weakspot.models.zoo import is_zoo_name
 from weakspot.models.zoo.model import ZooModel
 from weakspot.training.loss import Loss
 from weakspot.training.objective import Objective
+from weakspot.training.options import Tune
 
 WEIGHTS = "model.safetensors"
 
@@ -23,6 +24,12 @@ def earlier(model: str | nn.Module) -> Path | None:
     if isinstance(model, nn.Module) or is_zoo_name(model) or not (Path(model) / "model.json").is_file():
         return None
     return Path(model)
+
+
+def refuse_untrained_body(tune: Tune, model: str | nn.Module) -> None:
+    """Raise InputError where only the last layer would learn, over a network that nothing trained."""
+    if tune == "head" and isinstance(model, str) and earlier(model) is None:
+        raise InputError("--tune head trains the last layer of a trained network; give an earlier run: --model RUN")
 
 
 def head_for(head: str, model: str | nn.Module, objective: Objective, loss: Loss) -> str:

@@ -34,7 +34,7 @@ from weakspot.training.resolve import (
     smoothing_of,
 )
 from weakspot.training.schedules import Schedule
-from weakspot.training.start import WEIGHTS, earlier, head_for
+from weakspot.training.start import WEIGHTS, earlier, head_for, refuse_untrained_body
 from weakspot.training.team import team_on
 from weakspot.training.tracking import check_trackers, tracking
 
@@ -103,6 +103,7 @@ def train(
     zoo = isinstance(model, str)
     check_trackers(track)
     check_data(data, zoo=zoo)
+    refuse_untrained_body(tune, model)
     before, own = earlier(model), objective.base.adjust if zoo else "none"
     config = TrainConfig(
         method=method_of(objective),
