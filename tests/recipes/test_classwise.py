@@ -1,6 +1,7 @@
 """The class-wise study: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from weakspot.recipes.classwise_figures import figures, success
 from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, name_of, runs
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.study import Sets
+from weakspot.run import Run
 from weakspot.store import write_text
 from weakspot.training.folder import export
 
@@ -123,6 +125,38 @@ def test_a_tie_is_seen_only_if_deals_and_kinds_say_so(low, high, p, kinds, says)
     assert classwise_verdicts.verdict(Tie(0.5, low, high, p, kinds, kinds), p, ("yes", "against")) == says
 
 
+def planted(low, lowest=(), cat=(0.05, 0.15)):
+    """An audit's object with these lower limits, weakest classes and interval of cat's CFPS, and nothing else."""
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    entries = [
+        {"name": name, "accuracy": 0.1 if name in lowest else 0.5, "cfps_low": cat[0], "cfps_high": cat[1]}
+        for name in names
+    ]
+    run, threat = Run(Path("nowhere")), "standard@linf:8/255"
+    run.__dict__["manifest"] = {"threats": [{"address": "clean"}, {"address": "pairs@linf:8/255"}, {"address": threat}]}
+    run.__dict__["summary"] = {"threats": {threat: {"low": low, "classes": entries}}}
+    return run
+
+
+def test_runs_that_answer_one_class_or_are_not_trained_for_it_take_no_part_under_attack():
+    lows = {"resnet-trades-cifar10-s1": 0.1, "preact-n-fgsm-cifar10-s1": 0.09, "resnet-standard-cifar10-s1": 0.3}
+    found = {name: planted(low) for name, low in lows.items()}
+    assert set(classwise_figures.resisting(found)) == {"resnet-trades-cifar10-s1"}
+
+
+@pytest.mark.parametrize(
+    "cats, says", [((0.11, 0.2), "it holds"), ((0.0, 0.09), "it is contradicted"), ((0.09, 0.2), "it is not resolved")]
+)
+def test_the_sources_classes_need_more_than_half_of_the_runs(cats, says):
+    four = ("bird", "cat", "deer", "dog")
+    part = {f"{kind}-cifar10-s1": planted(0.2, four, cats) for kind in ("resnet-trades", "cnn-trades")}
+    part |= {"cnn-pgd-at-cifar10-s1": planted(0.2), "cnn-pgd-at-fashion-mnist-s1": planted(0.2)}
+    page = classwise_verdicts.source_classes(part)
+    assert says in page[0]
+    assert page[2].startswith("Bird, cat, deer and dog are the four weakest in 2 of 3 runs; it holds")
+    assert "1 of 2 runs; it does not hold" in classwise_verdicts.source_classes(dict(list(part.items())[1:]))[2]
+
+
 def test_the_page_of_nothing_is_a_page(tmp_path):
     assert "0 of 24 runs" in classwise.pages(tmp_path, "cpu")["classwise.md"]
 
@@ -155,7 +189,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert set(made) == {"classwise.md", "classwise.csv"}
     page = made["classwise.md"]
     assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
-    assert "(standard, or below 10 % there): resnet-standard-fashion-mnist-s1." in page
+    assert "(standard, or not seen to keep 10 % there): resnet-standard-fashion-mnist-s1." in page
     assert "No run of CIFAR-10 takes part." in page
     assert "| fashion-mnist | accuracy corrupted, latent distance | " in page
     assert len(made["classwise.csv"].splitlines()) == 1 + 2 * 10

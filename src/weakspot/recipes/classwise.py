@@ -44,7 +44,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         f"audited on the first {LIMIT[scale]:,} test images, seed 0. Accuracies in per cent with 95 % intervals; "
         '"attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
-        f"said of attacks (standard, or below 10 % there): {', '.join(weak) if weak else 'none'}.", "",
+        f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}.", "",
         *sections(found, part),
     ]  # fmt: skip
     return {"classwise.md": "\n".join(lines), "classwise.csv": to_csv(classes(found))}

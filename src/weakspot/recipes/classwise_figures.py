@@ -10,7 +10,8 @@ from weakspot.report.schema_cell import Cell
 from weakspot.run import Run
 
 LEAST = 0.1
-"""Accuracy under attack below which a run takes no part there: what ten classes would have by chance."""
+"""A run takes no part under attack unless the lower limit of its accuracy there reaches this: a model that answers one
+class always has it."""
 WEAKEST = 3
 
 
@@ -27,7 +28,7 @@ def address(run: Run) -> str:
 def resisting(found: Mapping[str, Run]) -> dict[str, Run]:
     """The runs that take part in what is said of attacks: trained against them, and not without robustness."""
     trained = {name: run for name, run in found.items() if not name.startswith(STANDARD)}
-    return {name: run for name, run in trained.items() if (attacked(run)["accuracy"] or 0.0) >= LEAST}
+    return {name: run for name, run in trained.items() if (attacked(run)["low"] or 0.0) >= LEAST}
 
 
 def figures(run: Run) -> Mapping[str, np.ndarray]:
