@@ -71,7 +71,7 @@ def test_logits_in_any_order_against_a_plain_loop(clean, tmp_path):
         ({"guess": [0]}, "got guess"),
         ({"logits": [[0.0, 1, 2]]}, r"shape \(n, 4\)"),
         ({"logits": [[0.0, 1, 2, np.nan]]}, "finite"),
-        ({"prediction": [0], "sample": [12]}, "names 1 samples that the clean rows do not have, such as 12"),
+        ({"prediction": [0], "sample": [12]}, "names 1 samples that are not audited .is there a --limit.., such as 12"),
         ({"prediction": [0, 1], "sample": [1, 1]}, "more than once"),
         ({"prediction": [0], "label": [1]}, "made from other data: 1 of 1"),
     ],

@@ -13,7 +13,7 @@ from weakspot.cli.streams import say, say_json
 if TYPE_CHECKING:
     from weakspot.doubts import Finding
 
-STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 
 
 def doctor(

@@ -89,16 +89,18 @@ def _sentinel(context: Context) -> str:
     if not blocks:
         return ""
     most = bounds(0, drawn)[1]
-    said = (
-        f" FAB-T or Square broke something in {widened} of {len(blocks)} blocks; there the same short attack went on "
-        f"to all survivors, and one of AutoAttack's length to each class's hardest {HARD:.0%}"
-    )
+    said = ""
+    if widened:
+        said = (
+            f" FAB-T or Square broke something in {widened} of {len(blocks)} blocks; there the same short attack went "
+            f"on to all survivors, and one of AutoAttack's length to each class's hardest {HARD:.0%}."
+        )
     if left:
         said += (
-            f"; elsewhere they broke none of {drawn} survivors drawn at random, so at most {most:.1%} of the {left} "
-            "there would fall to these short attacks (95 % sure)"
+            f" {'Elsewhere' if widened else 'The sentinel:'} FAB-T and Square broke none of {drawn} survivors drawn at "
+            f"random, so at most {most:.1%} of the {left} there would fall to these short attacks (95 % sure)."
         )
-    return said + "."
+    return said
 
 
 CHECK = Check(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["ok", "warn", "fail"]
+Status = Literal["ok", "warn", "fail", "skipped"]
+"""`skipped` says nothing of the evaluation: the check does not apply, or there was no room for it."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,5 @@ def grade(check: str, figure: float, says: str, *, warn: float, fail: float | No
 
 
 def not_checked(check: str, why: str) -> Finding:
-    """The finding of a check that does not apply; it is ok, has no figure, and says so."""
-    return Finding(check, "ok", None, None, f"Not checked: {why}.")
+    """The finding of a check that does not apply; it is skipped, has no figure, and says why."""
+    return Finding(check, "skipped", None, None, f"Not checked: {why}.")

@@ -74,7 +74,10 @@ class Ran:
     cost: int
     """Per sample that it did not break; a broken one is cheaper."""
     longest: int
-    """On the sample that it asked most about: so many calls had to wait for each other."""
+    """On nine of ten samples at most: so many calls have to wait for each other when a few are attacked again.
+
+    Not the most of all: where `standard` widens, it spends ten times as much on the few that are hardest.
+    """
 
 
 def adversarial(context: Context) -> list[Ran]:
@@ -90,5 +93,5 @@ def adversarial(context: Context) -> list[Ran]:
             rows = context.rows.of(threat["address"])
             spent = rows.forwards + 2 * rows.backwards
             standing = spent[rows.correct] if rows.correct.any() else spent
-            found.append(Ran(threat["address"], ceil(standing.mean()), int(spent.max())))
+            found.append(Ran(threat["address"], ceil(standing.mean()), int(np.quantile(standing, 0.9))))
     return sorted(found, key=lambda ran: -ran.cost)

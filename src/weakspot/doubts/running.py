@@ -27,7 +27,7 @@ def examine(context: Context, when: When, budget: int | None = None) -> list[Fin
 
     A check that needs rows is left out where there are none: nothing was audited, so nothing is in doubt. One that
     needs a radius or a gradient where there is none, or that the budget has no room for, says that it was not checked
-    (status ok, figure None). A check that raises becomes a warning with the reason.
+    (status skipped, figure None). A check that raises becomes a warning with the reason.
 
     Args:
         context: The model, the samples, and the rows where there are some.

@@ -47,7 +47,7 @@ class Doubt(TypedDict):
     """One check of whether the evaluation can be believed."""
 
     check: str
-    status: Literal["ok", "warn", "fail"]
+    status: Literal["ok", "warn", "fail", "skipped"]
     figure: float | None
     threshold: float | None
     says: str

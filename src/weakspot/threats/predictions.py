@@ -117,7 +117,9 @@ def _places(clean: Outcomes, sample: np.ndarray, file: Path) -> np.ndarray:
     order = np.argsort(clean.sample, kind="stable")
     at = order[np.minimum(np.searchsorted(clean.sample[order], sample), len(clean) - 1)]
     if len(lost := sample[clean.sample[at] != sample]):
-        raise InputError(f"{file} names {len(lost)} samples that the clean rows do not have, such as {lost[0]}")
+        raise InputError(
+            f"{file} names {len(lost)} samples that are not audited (is there a --limit?), such as {lost[0]}"
+        )
     return at
 
 
