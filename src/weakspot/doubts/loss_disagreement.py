@@ -38,7 +38,7 @@ def loss_disagreement(context: Context) -> Finding:
     says = f"Of {samples} correct samples {only} fell to DLR, a scale-free loss, alone and {other} to CE alone"
     # The lower limit, not the share: both losses miss a few by chance.
     if bounds(only, samples)[0] > MASKED:
-        says += "; the cross-entropy is masked, so accuracies under PGD or APGD-CE alone are too high"
+        says += "; the cross-entropy alone misses those, so accuracies under PGD or APGD-CE alone are too high"
         return Finding("T16", "warn", only / samples, MASKED, says + ".")
     return Finding("T16", "ok", only / max(samples, 1), MASKED, says + ".")
 
