@@ -151,7 +151,7 @@ def test_a_class_with_one_image_trains_without_validation(tmp_path: Path) -> Non
     data = digits(60)
     some = [i for i, c in enumerate(data.labels.tolist()) if c != 4 or i == data.labels.tolist().index(4)]
     one = type(data).of(data.images[some], data.labels[some], name="one", radius="linf:0.1")
-    with pytest.raises(InputError, match="class 4 has one sample, too few to train and to validate on"):
+    with pytest.raises(InputError, match="class 4 .from 0. has one sample, too few to train and to validate on"):
         train("pgd-at(steps=1)", one, epochs=1, loss="ldam", out=tmp_path / "run", device="cpu")
     for loss in ("ldam(drw=True,drw_from=0)", "logit-adjustment", "class-balanced", "cdt"):
         out = train(
