@@ -206,6 +206,9 @@ def test_what_the_search_may_have_missed_is_bounded_block_by_block(honest: Conte
     # 5 % of 40 are 2; none of 2 broken leaves a share of up to 1 - 0.05^(1/2).
     assert "in 1 of 2 blocks" in says
     assert f"none of 2 survivors drawn at random, so at most {1 - 0.05**0.5:.1%} of the 40 there" in says
+    says = black_box(replace(honest, rows=rows, manifest={**described, "units": described["units"][:1]})).says
+    assert "broke something in" not in says
+    assert f"at most {1 - 0.05**0.5:.1%} of all 40 would fall" in says
 
 
 def test_what_gradients_broke_too_is_no_find_of_square(honest: Context) -> None:

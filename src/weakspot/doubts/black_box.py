@@ -96,9 +96,10 @@ def _sentinel(context: Context) -> str:
             f"on to all survivors, and one of AutoAttack's length to each class's hardest {HARD:.0%}."
         )
     if left:
+        where, whom = ("Elsewhere the", f"the {left} there") if widened else ("The", f"all {left}")
         said += (
-            f" {'Elsewhere' if widened else 'The sentinel:'} FAB-T and Square broke none of {drawn} survivors drawn at "
-            f"random, so at most {most:.1%} of the {left} there would fall to these short attacks (95 % sure)."
+            f" {where} sentinel's FAB-T and Square broke none of {drawn} survivors drawn at random, so at most "
+            f"{most:.1%} of {whom} would fall to these short attacks (95 % sure)."
         )
     return said
 
