@@ -20,8 +20,8 @@ class AutoAttack:
     of which the first four cannot weaken it: with K < 10 classes there are K - 1 targets, and with fewer than four
     classes the targeted loss loses the logits that do not exist (the reference fails in both cases); samples that are
     wrong when clean and any memory layout are accepted; random draws belong to samples, not to batches; Square's
-    windows reach the last row and column; and FAB-T goes on from a successful point's own linearisation (see there),
-    which changed no verdict where the two were compared (benchmarks/results).
+    windows reach the last row and column; and FAB-T goes on from a successful point's own linearisation (see there).
+    What it leaves robust beside an independent AutoAttack stands in benchmarks/results.
     """
 
     radius: RadiusField
