@@ -1,20 +1,15 @@
 """The study of the long tail: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
-import sys
-
 import numpy as np
 import pytest
 
 import weakspot
 from weakspot.analysis.class_means import Estimate
 from weakspot.errors import InputError
-from weakspot.planning import prepare
 from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs, longtail_verdicts
 from weakspot.recipes.longtail_runs import name_of, runs
 from weakspot.recipes.study import Sets, Trained
 from weakspot.recipes.sweeps import Swept
-from weakspot.store import write_text
-from weakspot.training.folder import export
 
 SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
 
@@ -35,20 +30,9 @@ def test_what_is_built_on_comes_first_and_the_primary_endpoint_before_all(scale)
 
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
-def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch):
-    begun, audits = [], []
-
-    def fit(run, log):
-        begun.append(run.config)
-        export(run.final, run.spec, run.folder)
-
-    def audit(model, data, out, **options):
-        audits.append(prepare(model, data, out=out, **options))
-        write_text(out / "summary.json", "{}")
-
-    # Options are what may be wrong: nothing is trained or attacked, and the network is one that is drawn at once.
-    monkeypatch.setattr(sys.modules["weakspot.training.train"], "fit", fit)
-    monkeypatch.setattr(weakspot, "audit", audit, raising=False)
+def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
+    begun, audits = planned
+    # The network is one that is drawn at once.
     training = {**longtail_runs.TRAINING[scale], "model": "lenet5"}
     monkeypatch.setattr(longtail_runs, "TRAINING", {scale: training})
     monkeypatch.setattr(longtail_runs, "SEEDS", (1,))
