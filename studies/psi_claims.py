@@ -5,46 +5,11 @@ Plan and rules: docs/pilots/psi-plan.md. Arrays have shape (..., models, images)
 
 import numpy as np
 
-DRAWS, LEVEL = 1000, 0.95
+from weakspot.recipes.psi_resampling import LEVEL, limits, ln_ratio, meaned, pairs_of, psi_of, tau
+
 SAME = 0.95
 """A ranking with this tau-b is the reference's: of seven models no two have changed places."""
 RELIABLE = 0.8
-
-
-def resamples(label, draws=DRAWS, seed=0):
-    """Weights of the images in each resample within their classes, shape (draws, images); the first row is the data."""
-    random = np.random.default_rng(seed)
-    weights = np.zeros((draws + 1, len(label)))
-    weights[0] = 1
-    for c in np.unique(label):
-        members = np.flatnonzero(label == c)
-        picks = members[random.integers(0, len(members), (draws, len(members)))]
-        np.add.at(weights, (np.arange(1, draws + 1)[:, None], picks), 1)
-    return weights / len(label)
-
-
-def meaned(weights, values):
-    """Means over images: (resamples, ...) from (..., images)."""
-    return np.moveaxis(values.astype(float) @ weights.T, -1, 0)
-
-
-def psi_of(weights, divergence):
-    """1 / the mean divergence in each resample."""
-    return 1 / meaned(weights, divergence)
-
-
-def limits(drawn):
-    """(value, low, high) of what a statistic is in the data (first) and in its resamples."""
-    tail = (1 - LEVEL) / 2
-    return (float(drawn[0]), *(float(each) for each in np.quantile(drawn[1:], [tail, 1 - tail])))
-
-
-def tau(first, second):
-    """Kendall's tau-b along the last axis; 0 where one side tells no two apart."""
-    left, right = np.triu_indices(first.shape[-1], 1)
-    one, two = (np.sign(each[..., left] - each[..., right]) for each in (first, second))
-    norm = np.sqrt(np.abs(one).sum(-1) * np.abs(two).sum(-1))
-    return np.where(norm > 0, (one * two).sum(-1) / np.where(norm > 0, norm, 1), 0.0)
 
 
 def verdict(found, null=0.0):
@@ -64,7 +29,7 @@ def together(verdicts):
 
 def order_step(weights, weaker, stronger):
     """Ln of the ratio of psi, the second model's over the first one's."""
-    return limits(np.log(psi_of(weights, stronger) / psi_of(weights, weaker)))
+    return limits(ln_ratio(weights, weaker, stronger))
 
 
 def apart(weights, natural, robust):
@@ -87,7 +52,7 @@ def moves(weights, settings, reference):
 
 def flips(weights, settings, reference):
     """Of the pairs of models that the reference tells apart, the share whose order each setting turns round."""
-    left, right = np.triu_indices(reference.shape[0], 1)
+    left, right = pairs_of(reference.shape[0])
     between = meaned(weights, reference)
     gaps = between[:, left] - between[:, right]
     low, high = np.quantile(gaps[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

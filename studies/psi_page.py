@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import psi_claims as claims
 import psi_figures
-from psi_pilot import FORMS, GRADIENTS, LADDER, SEEDS, SETTINGS, STEPS
+from psi_pilot import SEEDS, SETTINGS
 
 from weakspot.analysis.psi import psi_figures as figures_of
+from weakspot.explaining.measure import FORMS
+from weakspot.recipes.psi_measure import GRADIENTS, LADDER, STEPS
+from weakspot.recipes.psi_resampling import graded as graded_of
+from weakspot.recipes.psi_resampling import limits, resamples, tau
 
 DOCS = Path(__file__).parents[1] / "docs" / "pilots"
 ORDER = (("standard", "n-fgsm"), ("n-fgsm", "pgd-at"))
@@ -59,7 +63,7 @@ def order_rows(psi):
                 for seed in SEEDS:
                     one, two = ((data, model, each, seed) for each in (weaker, stronger))
                     if one in psi and two in psi:
-                        weights = claims.resamples(psi[one]["label"])
+                        weights = resamples(psi[one]["label"])
                         found[seed] = claims.order_step(weights, psi[one][form], psi[two][form])
                 first = {"data": data, "form": form, "step": f"{CALLED[weaker]} < {CALLED[stronger]}"}
                 yield judged(first, found)
@@ -79,7 +83,7 @@ def architecture_rows(psi):
     for form in FORMS:
         gap, whole, robust_only = {}, {}, {}
         for seed, keys in complete(psi, "fashion-mnist"):
-            weights = claims.resamples(psi[keys[0]]["label"])
+            weights = resamples(psi[keys[0]]["label"])
             natural = [key for key in keys if key[2] == "standard"]
             robust = [key for key in keys if key[2] in ("n-fgsm", "pgd-at")]
             other = [key for key in keys if key[2] != "standard"]
@@ -92,27 +96,6 @@ def architecture_rows(psi):
         yield judged({"form": form, "endpoint": "(b) tau-b with PGD accuracy, the six"}, robust_only)
 
 
-def settings_of(grids, keys):
-    """By figure the settings' names, their arrays (settings, models, images), the rungs and the reference."""
-    found = {}
-    for figure in ("psi", "pgd"):
-        names = [name for name in grids[keys[0]] if name.startswith(f"{figure}/")]
-        plain = [name for name in names if "ladder" not in name and int(name.split("/")[3]) in GRADIENTS]
-        arrays = {name: np.stack([grids[key][name] for key in keys]).astype(float) for name in names}
-        rungs = []
-        for gradients in LADDER:
-            if figure == "psi":
-                rungs.append(arrays[f"psi/ladder/1.5/{gradients}/1"])
-            else:
-                each = [arrays[f"pgd/own/{step}/{gradients}/1"] for step in STEPS]
-                rungs.append(max(each, key=lambda fooled: fooled.mean()))
-        found[figure] = (
-            plain, np.stack([arrays[name] for name in plain]), np.stack(rungs),
-            np.stack(list(arrays.values())).max(0),
-        )  # fmt: skip
-    return found
-
-
 def graded(grids):
     """Seeds whose grid is complete: resamples, names of models, settings of both figures, passes of the rungs."""
     for seed, keys in complete(grids | dict.fromkeys(lenets()), "fashion-mnist"):
@@ -122,7 +105,7 @@ def graded(grids):
             "psi": [float(grids[keys[0]][f"passes_{gradients}"]) for gradients in LADDER],
             "pgd": [2.0 * gradients + 2 for gradients in LADDER],
         }
-        yield seed, keys, label, settings_of(grids, keys), passes
+        yield seed, keys, label, graded_of([grids[key] for key in keys], GRADIENTS, LADDER, STEPS), passes
 
 
 def lenets():
@@ -134,7 +117,7 @@ def stability(grids):
     """Claim 2: by seed, tau-b of each setting in each figure and what else is said; and the endpoint."""
     found = {}
     for seed, _, label, settings, _ in graded(grids):
-        weights = claims.resamples(label)
+        weights = resamples(label)
         taus, said = {}, {}
         for figure, (names, arrays, _, reference) in settings.items():
             taus[figure] = claims.moves(weights, arrays, reference)
@@ -143,14 +126,14 @@ def stability(grids):
             spread = (values.max(0) / values.min(0)) if figure == "psi" else values.max(0) - values.min(0)
             said[figure] = {
                 "seed": seed, "figure": "psi (B)" if figure == "psi" else "PGD accuracy",
-                "tau-b, mean of settings": three(claims.limits(taus[figure].mean(1))),
+                "tau-b, mean of settings": three(limits(taus[figure].mean(1))),
                 "lowest": f"{taus[figure][0].min():.2f} ({names[int(taus[figure][0].argmin())]})",
                 "pairs told apart": f"{known} of {reference.shape[0] * (reference.shape[0] - 1) // 2}",
                 "of them turned round, mean and most": f"{100 * turned.mean():.1f} %, {100 * turned.max():.0f} %",
                 "the figure moves by": f"a factor of {np.median(spread):.2f} (median model)" if figure == "psi"
                 else f"{100 * np.median(spread):.0f} points (median model)",
             }  # fmt: skip
-        difference = claims.limits((taus["psi"] - taus["pgd"]).mean(1))
+        difference = limits((taus["psi"] - taus["pgd"]).mean(1))
         found[seed] = (difference, {figure: (settings[figure][0], taus[figure][0]) for figure in taus}, said)
     return found
 
@@ -161,7 +144,7 @@ def costs(grids):
     for seed, _, label, settings, passes in graded(grids):
         found[seed] = {}
         for figure, (_, _, rungs, reference) in settings.items():
-            taus = claims.tau(-rungs.mean(-1), -reference.mean(-1))
+            taus = tau(-rungs.mean(-1), -reference.mean(-1))
             cheapest, tried = claims.dearest_reliable(label, rungs, reference, passes[figure])
             found[seed][figure] = (passes[figure], taus, claims.first_stable(taus, passes[figure]), cheapest, tried)
     return found

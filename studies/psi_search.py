@@ -14,15 +14,16 @@ import numpy as np
 import psi_claims as claims
 import torch
 from psi_page import CALLED, DOCS, MAIN, ORDER, table, three
-from psi_pilot import FORMS, SEEDS, SETTINGS, folder_of, stored
+from psi_pilot import SEEDS, SETTINGS, folder_of, stored
 
 import weakspot
 from weakspot.addresses import Radius
-from weakspot.explaining.measure import LONG, RESTARTS, forms_of
+from weakspot.explaining.measure import FORMS, LONG, RESTARTS, forms_of
 from weakspot.landscape.divergence import Divergence
 from weakspot.landscape.forms import calibrate
 from weakspot.landscape.seen import choose
 from weakspot.models import frozen
+from weakspot.recipes.psi_resampling import resamples
 
 DATA, IMAGES = "fashion-mnist", 100
 METHODS = ("standard", "n-fgsm", "pgd-at")
@@ -88,7 +89,7 @@ def order(found):
                 cells = {}
                 for seed in SEEDS:
                     one, two = (found[method, seed] for method in (weaker, stronger))
-                    weights, key = claims.resamples(np.asarray(one["label"])), f"{form}/{search}"
+                    weights, key = resamples(np.asarray(one["label"])), f"{form}/{search}"
                     cells[f"seed {seed}"] = three(claims.order_step(weights, one[key], two[key]))
                 step = f"{CALLED[weaker]} < {CALLED[stronger]}"
                 yield {"form": form, "step": step, "search": search, **cells}
