@@ -1,0 +1,147 @@
+"""The rules of the study of psi: each endpoint over three seeds, Holm within its claim, and the verdict in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import stdtr
+
+from weakspot.analysis.arrays import ratio
+from weakspot.analysis.measures import around
+from weakspot.analysis.paired import holm
+from weakspot.recipes.psi_claims import Draw, Measured, agreement, order, separated, speaks
+from weakspot.recipes.psi_rankings import cost_claim, settings_claim
+from weakspot.recipes.psi_resampling import LEVEL, limits
+from weakspot.recipes.psi_runs import ATTACKED, GRAD_REG, N_FGSM, NATURAL, PGD_AT, SEEDS, TRAININGS, Model
+from weakspot.recipes.tables import Row
+
+ALPHA = 0.05
+TRAINED = (GRAD_REG, *ATTACKED)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One figure, its value where nothing is claimed, and on which side of it the claim lies."""
+
+    claim: str
+    says: str
+    draw: Draw
+    needs: tuple[str, ...] = tuple(TRAININGS)
+    """The trainings whose models must have been run."""
+    null: float = 0.0
+    side: int = 1
+    most: float = np.inf
+    """It cannot be larger."""
+
+
+ENDPOINTS = (
+    Endpoint("order", "natural < gradient-regularised", partial(order, weaker=NATURAL, stronger=GRAD_REG),
+             (NATURAL, GRAD_REG)),
+    Endpoint("order", "natural < N-FGSM", partial(order, weaker=NATURAL, stronger=N_FGSM), (NATURAL, N_FGSM)),
+    Endpoint("order", "N-FGSM < PGD-AT", partial(order, weaker=N_FGSM, stronger=PGD_AT), (N_FGSM, PGD_AT)),
+    Endpoint("1", "a: ln of lowest attack-trained / highest natural psi", separated, (NATURAL, *ATTACKED)),
+    Endpoint("1", "b (primary): pairs of networks ordered as by accuracy", agreement, TRAINED, null=0.75,
+             most=1.0),
+    Endpoint("2", "a: errors between settings, all models, psi less PGD", settings_claim, side=-1),
+    Endpoint("2", "b: the same without natural ones", partial(settings_claim, natural=False), TRAINED, side=-1),
+    Endpoint("3", "a: errors at equal cost, all models, psi less PGD", cost_claim, side=-1),
+    Endpoint("3", "b: the same without natural ones", partial(cost_claim, natural=False), TRAINED, side=-1),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An endpoint over the seeds; NaN and p = 1 where it is not defined in each of them."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    each: tuple[tuple[float, float, float], ...] = ()
+    """Value and interval over images of each seed."""
+
+
+UNDEFINED = Judged(np.nan, np.nan, np.nan, 1.0)
+
+
+def over_seeds(drawn: Float[np.ndarray, "resamples seeds"], null: float = 0.0) -> Judged:
+    """The mean over seeds, whose error has a part from images and one from seeds (crossed: each seed saw all images).
+
+    The images' part is the spread of the resampled mean, the seeds' their standard error; Student's t with
+    Satterthwaite's degrees of freedom.
+    """
+    if not np.isfinite(drawn).all():
+        return UNDEFINED
+    images, seeds = drawn[1:].mean(1).var(), drawn[0].var(ddof=1) / drawn.shape[1]
+    fine = seeds**2 / (drawn.shape[1] - 1)
+    freedom = (images + seeds) ** 2 / fine if fine > 0 else np.inf
+    value, deviation = drawn[0].mean(), np.sqrt(images + seeds)
+    interval, _ = around(np.array([value]), np.array([deviation]), np.array([freedom]), LEVEL)
+    off = abs(value - null)
+    t = float(ratio(np.array(off), np.array(deviation))) if deviation > 0 else (np.inf if off > 0 else 0.0)
+    p = 2 * float(stdtr(min(freedom, 1e9), -t))
+    each = tuple(limits(drawn[:, at]) for at in range(drawn.shape[1]))
+    return Judged(float(value), float(interval.low[0]), float(interval.high[0]), p, each)
+
+
+def judge(endpoint: Endpoint, found: Mapping[Model, Measured], planned: Sequence[Model]) -> Judged:
+    """An endpoint over all seeds. A model that was not run makes it undefined; a silent one takes no part."""
+    drawn = []
+    for seed in SEEDS:
+        wanted = [model for model in planned if model.seed == seed and model.training in endpoint.needs]
+        if not all(model in found for model in wanted):
+            return UNDEFINED
+        part = {model: found[model] for model in wanted if speaks(found[model])}
+        made = endpoint.draw(part) if part else None
+        if made is None:
+            return UNDEFINED
+        drawn.append(made)
+    return over_seeds(np.stack(drawn, axis=1), endpoint.null)
+
+
+def judge_all(found: Mapping[Model, Measured], planned: Sequence[Model]) -> list[tuple[Endpoint, Judged, float]]:
+    """Every endpoint with Holm's p within its claim."""
+    made = [(endpoint, judge(endpoint, found, planned)) for endpoint in ENDPOINTS]
+    adjusted = {}
+    for claim in dict.fromkeys(endpoint.claim for endpoint in ENDPOINTS):
+        family = [(endpoint, each) for endpoint, each in made if endpoint.claim == claim]
+        for (endpoint, _), p in zip(family, holm(np.array([each.p for _, each in family])), strict=True):
+            adjusted[endpoint] = float(p)
+    return [(endpoint, each, adjusted[endpoint]) for endpoint, each in made]
+
+
+def verdict(endpoint: Endpoint, found: Judged, p: float) -> str:
+    """The rule: Holm's p and the interval must both say so."""
+    if p >= ALPHA or not (found.low > endpoint.null or found.high < endpoint.null):
+        return "undecided"
+    return "holds" if (found.value - endpoint.null) * endpoint.side > 0 else "contradicted"
+
+
+def counted(endpoint: Endpoint, found: Judged) -> str:
+    """How many seeds say yes, no, and neither, by their own intervals over images."""
+    signs = [((low > endpoint.null) - (high < endpoint.null)) * endpoint.side for _, low, high in found.each]
+    return f"{signs.count(1)} / {signs.count(-1)} / {signs.count(0)}" if signs else "-"
+
+
+def verdict_rows(found: Mapping[Model, Measured], planned: Sequence[Model]) -> list[Row]:
+    """A row for each endpoint."""
+    return [
+        {"claim": endpoint.claim, "endpoint": endpoint.says, **by_seed(each),
+         "mean": three(each.value, each.low, min(each.high, endpoint.most)),
+         "claimed": f"{'above' if endpoint.side > 0 else 'below'} {endpoint.null:g}", "Holm's p": f"{p:.2g}",
+         "seeds yes / no / open": counted(endpoint, each), "verdict": verdict(endpoint, each, p)}
+        for endpoint, each, p in judge_all(found, planned)
+    ]  # fmt: skip
+
+
+def by_seed(found: Judged) -> Row:
+    """Cells of the seeds."""
+    each = found.each or [(np.nan,) * 3] * len(SEEDS)
+    return {f"seed {seed}": three(*one) for seed, one in zip(SEEDS, each, strict=True)}
+
+
+def three(value: float, low: float, high: float) -> str:
+    """`1.23 [0.98, 1.45]`, or a dash."""
+    return "-" if np.isnan(value) else f"{value:.3g} [{low:.3g}, {high:.3g}]"
