@@ -9,8 +9,10 @@ from pathlib import Path
 import weakspot
 from weakspot.recipes import longtail_classes as single
 from weakspot.recipes import longtail_gains as gained
-from weakspot.recipes import longtail_verdicts as judged
+from weakspot.recipes import longtail_rules as rules
+from weakspot.recipes import longtail_verdicts as verdicts
 from weakspot.recipes import sweeps
+from weakspot.recipes.longtail_figure import picture
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
 from weakspot.recipes.study import Scale, Sets, Step, Study
@@ -34,17 +36,20 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     planned = runs(scale)
     found = {run.name: weakspot.open_run(run.audited(out)) for run in planned if audited(run.audited(out))}
     left = [run.name for run in planned if run.name not in found]
+    swept = sweeps.read_sweeps(out, list(found))
+    judged = gained.judge(found, swept)
+    training = ", ".join(f"{name} {value}" for name, value in TRAINING[scale].items())
     lines = [
         "# The long tail", "",
-        f"Made by `weakspot reproduce longtail --scale {scale}` as [planned](longtail-plan.md): {DATA[scale]}, "
-        f"{TRAINING[scale]}; audited on the first {AUDIT[scale]['limit']:,} test images (balanced) under PGD-20 and "
+        f"Made by `weakspot reproduce longtail --scale {scale}` as [planned](longtail-plan.md): {DATA[scale]}; "
+        f"{training}; audited on the first {AUDIT[scale]['limit']:,} test images (balanced) under PGD-20 and "
         "the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are thirds of the "
         "classes by training count, and each class counts alike.", "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.", "",
-        *sections(found, sweeps.read_sweeps(out, list(found)), scale),
+        *sections(found, swept, judged, scale),
     ]  # fmt: skip
     tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}
-    return {"longtail.md": "\n".join(lines), **tables}
+    return {"longtail.md": "\n".join(lines), "longtail.svg": picture(judged), **tables}
 
 
 def audited(folder: Path) -> bool:
@@ -52,21 +57,27 @@ def audited(folder: Path) -> bool:
     return (folder / "summary.json").exists()
 
 
-def sections(found: Mapping[str, Run], swept: Mapping[str, sweeps.Swept], scale: Scale) -> Iterator[str]:
+def sections(
+    found: Mapping[str, Run], swept: Mapping[str, sweeps.Swept], judged: Mapping[str, gained.Judged], scale: Scale
+) -> Iterator[str]:
     """The lines of all tables and verdicts."""
+    alarms = list(gained.alarms(found, swept))
     parts = {
-        f"Fake gain over {gained.BASE}": markdown(gained.gains(found, swept)),
+        f"Fake gain over {gained.BASE}": [
+            "![gains under PGD-20 and under all attacks](longtail.svg)", "",
+            rules.confirmed(judged), "", *markdown(gained.gains(judged)),
+        ],
         "PGD-20 by scale of the logits": markdown(sweeps.sweep_rows(swept)),
         "Fake gain by seed": markdown(gained.stable(found)),
-        "False alarms": markdown(gained.alarms(found, swept)),
-        "Is natural accuracy easily raised?": [judged.easily(found), "", *markdown(judged.raised(found))],
-        "What limits the tail: boundary error less natural error": markdown(judged.limits(found)),
-        "RoBal against its rivals, intervals of 98.75 %": markdown(judged.rivals(found)),
+        "False alarms and power": [rules.fit(alarms), "", rules.power(judged, swept), "", *markdown(alarms)],
+        "Is natural accuracy easily raised?": [verdicts.easily(found), "", *markdown(verdicts.raised(found))],
+        "What limits the tail: boundary error less natural error": markdown(verdicts.limits(found)),
+        "RoBal against its rivals, intervals of 98.75 %": markdown(verdicts.rivals(found)),
         "Rare or hard": [*single.rare_or_hard(found), "", *markdown(single.even(found))],
         "Class-fair policies over TRADES": markdown(single.policies(found, policy_base(scale))),
         "Models": markdown(models(found)),
         f"Groups of classes, imbalance {RATIO}, seed {FIRST}": markdown(groups(shown(found))),
-    }
+    }  # fmt: skip
     for title, lines in parts.items():
         yield from (f"## {title}", "", *lines, "")
 

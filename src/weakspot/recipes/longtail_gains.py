@@ -1,12 +1,14 @@
 """The study's rule for fake gains, the paired figure and the logits' scale, and how often it flags plain models."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from weakspot.analysis.class_means import Estimate
+from weakspot.analysis.fake_gain import FakeGain
 from weakspot.analysis.paired import holm
 from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POLICIES, POST_HOC, SEEDS, TUNED, name_of
 from weakspot.recipes.longtail_tables import counted, faked
@@ -16,8 +18,10 @@ from weakspot.run import Run
 
 BASE = "pgd-at"
 FAMILY = (*(name for name in LEADING if name not in (BASE, "trades")), *POST_HOC, *ONCE, *TUNED)
-"""The methods of the fake gain's correction."""
+"""The methods of the fake gain's correction; the others are judged beside it, without one."""
+BESIDE = ("trades", "balanced", *PLANTED)
 ALPHA = 0.05
+FAKE = "fake by scale"
 UNSCALED = ("pgd-at", "trades", "balanced", "at-bsl", "la")
 """Trained with plain logits that nothing changes at inference."""
 
@@ -39,35 +43,53 @@ def by_scale(name: str, swept: Mapping[str, Swept]) -> bool | None:
     return swept[name].by_scale if name in swept else None
 
 
-def gains(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> Iterator[Row]:
-    """Each model at the first seed against plain adversarial training of that seed, with the verdict of the rule."""
+@dataclass(frozen=True)
+class Judged:
+    """A model at the first seed against plain adversarial training of that seed."""
+
+    gain: FakeGain
+    p: float | None
+    """After Holm's correction; None for models beside the family."""
+    scale: bool | None
+    """What its sweep says; None without one."""
+
+    @property
+    def says(self) -> str:
+        """The verdict of the rule."""
+        overall = self.gain.overall
+        seen = overall.low > 0 if self.p is None else self.p < ALPHA and overall.value > 0
+        return verdict(seen, self.scale)
+
+
+def judge(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> dict[str, Judged]:
+    """The methods of the family that are there, then those beside it."""
     base = found.get(name_of(BASE))
     if base is None:
-        return
-    made = {name: faked(base, found[name_of(name)]) for name in FAMILY if name_of(name) in found}
-    adjusted = corrected({name: p_value(each.overall) for name, each in made.items()}, FAMILY)
-    beside = {
-        name: faked(base, found[name_of(name)]) for name in ("trades", "balanced", *PLANTED) if name_of(name) in found
-    }
-    for name, each in (made | beside).items():
-        seen = adjusted[name] < ALPHA and each.overall.value > 0 if name in adjusted else each.overall.low > 0
-        scale = by_scale(name_of(name), swept)
+        return {}
+    made = {name: faked(base, found[name_of(name)]) for name in (*FAMILY, *BESIDE) if name_of(name) in found}
+    p = corrected({name: p_value(made[name].overall) for name in FAMILY if name in made}, FAMILY)
+    return {name: Judged(gain, p.get(name), by_scale(name_of(name), swept)) for name, gain in made.items()}
+
+
+def gains(judged: Mapping[str, Judged]) -> Iterator[Row]:
+    """A row for each model, with the verdict of the rule."""
+    for name, each in judged.items():
         yield {
             "run": name_of(name),
-            "gain, PGD-20": share(each.weak),
-            "gain, both": share(each.strong),
-            "fake gain": percent(vars(each.overall), "value"),
-            "Holm's p": f"{adjusted[name]:.2g}" if name in adjusted else "-",
-            "by scale": {True: "yes", False: "no", None: "-"}[scale],
-            "verdict": verdict(seen, scale),
-        }  # fmt: skip
+            "gain, PGD-20": share(each.gain.weak),
+            "gain, both": share(each.gain.strong),
+            "fake gain": percent(vars(each.gain.overall), "value"),
+            "Holm's p": "-" if each.p is None else f"{each.p:.2g}",
+            "by scale": {True: "yes", False: "no", None: "-"}[each.scale],
+            "verdict": each.says,
+        }
 
 
 def verdict(seen: bool, scale: bool | None) -> str:
     """The rule's words."""
     if not seen:
         return "not seen" if not scale else "not seen, though the scale matters"
-    return {True: "fake by scale", False: "fake, reason unknown", None: "fake, scale not tried"}[scale]
+    return {True: FAKE, False: "fake, reason unknown", None: "fake, scale not tried"}[scale]
 
 
 def stable(found: Mapping[str, Run]) -> Iterator[Row]:

@@ -52,6 +52,12 @@ class Swept:
         return int((one & ~low).sum()), int((low & ~one).sum())
 
     @property
+    def excess(self) -> float:
+        """Accuracy at scale 1 less that at the lowest one."""
+        lost, gained = self.changed
+        return (lost - gained) / len(self.label)
+
+    @property
     def p(self) -> float:
         """Exact McNemar between scale 1 and the lowest one, by Bonferroni for the scales it was chosen from."""
         lost, gained = self.changed
@@ -60,8 +66,7 @@ class Swept:
     @property
     def by_scale(self) -> bool:
         """Whether a scale alone lowers the accuracy by more than a point, beyond chance."""
-        lost, gained = self.changed
-        return (lost - gained) / len(self.label) > POINT and self.p < ALPHA
+        return self.excess > POINT and self.p < ALPHA
 
     def of_classes(self) -> np.ndarray:
         """Per class: accuracy at scale 1 less that at the lowest scale of all images; NaN without images."""
@@ -118,7 +123,7 @@ def sweep_rows(swept: Mapping[str, Swept]) -> Iterator[Row]:
         n, each = len(found.label), found.of_classes()
         lost, gained = found.changed
         interval = agresti_min(np.array(gained), np.array(lost), np.array(n))
-        difference = {"value": (lost - gained) / n, "low": float(interval.low), "high": float(interval.high)}
+        difference = {"value": found.excess, "low": float(interval.low), "high": float(interval.high)}
         most = int(np.nanargmax(each))
         yield {
             "run": name,
