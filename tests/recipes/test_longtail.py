@@ -9,7 +9,6 @@ from weakspot.errors import InputError
 from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs, longtail_verdicts
 from weakspot.recipes.longtail_runs import name_of, runs
 from weakspot.recipes.study import Sets, Trained
-from weakspot.recipes.sweeps import Swept
 
 SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
 
@@ -52,29 +51,6 @@ def test_holm_counts_what_is_missing_as_no_finding():
 def test_the_p_of_an_interval_is_that_of_its_limits():
     assert longtail_gains.p_value(Estimate(0.0196, 0.0, 0.0392)) == pytest.approx(0.05)
     assert longtail_gains.p_value(Estimate(0.0, -0.01, 0.01)) == pytest.approx(1)
-
-
-def swept(lost, images=1000):
-    """A sweep in which so many images are right at scale 1 and wrong at scale 10, and all others right throughout."""
-    right = np.ones((5, images), dtype=bool)
-    right[3, :lost] = False
-    return Swept(right, right[3], np.zeros(images, dtype=int), ("a", "b"))
-
-
-@pytest.mark.parametrize(
-    "seen, lost, says",
-    [
-        (True, 11, "fake by scale"),
-        (True, 10, "fake, reason unknown"),
-        (True, None, "fake, scale not tried"),
-        (False, 11, "not seen, though the scale matters"),
-        (False, 10, "not seen"),
-        (False, None, "not seen"),
-    ],
-)
-def test_a_fake_gain_by_scale_needs_both(seen, lost, says):
-    found = {} if lost is None else {"run": swept(lost)}
-    assert longtail_gains.verdict(seen, longtail_gains.by_scale("run", found)) == says
 
 
 def test_an_error_limits_only_if_all_three_seeds_say_so():

@@ -8,7 +8,7 @@ import pytest
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import FakeGain
 from weakspot.recipes.longtail_figure import picture
-from weakspot.recipes.longtail_gains import FAMILY, Judged
+from weakspot.recipes.longtail_gains import FAMILY, Judged, by_scale, verdict
 from weakspot.recipes.longtail_rules import LOSES, SOURCE, confirmed, fit, power
 from weakspot.recipes.longtail_runs import PLANTED, name_of
 from weakspot.recipes.sweeps import Swept
@@ -26,6 +26,22 @@ def swept(lost, images=1000):
     right = np.ones((5, images), dtype=bool)
     right[3, :lost] = False
     return Swept(right, right[3], np.zeros(images, dtype=int), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "seen, lost, says",
+    [
+        (True, 11, "fake by scale"),
+        (True, 10, "fake, reason unknown"),
+        (True, None, "fake, scale not tried"),
+        (False, 11, "not seen, though the scale matters"),
+        (False, 10, "not seen"),
+        (False, None, "not seen"),
+    ],
+)
+def test_a_fake_gain_by_scale_needs_both(seen, lost, says):
+    found = {} if lost is None else {"run": swept(lost)}
+    assert verdict(seen, by_scale("run", found)) == says
 
 
 @pytest.mark.parametrize(
