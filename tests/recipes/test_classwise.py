@@ -1,6 +1,7 @@
 """The class-wise study: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from weakspot.recipes.study import Sets
 from weakspot.run import Run
 
 SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
+
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
@@ -170,7 +173,14 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     out, found = study
     assert (len(found.done), len(found.left), found.pages) == (2, 12, ())
     made = classwise.pages(out, "cpu")
-    assert set(made) == {"classwise.md", "classwise.csv"}
+    assert set(made) == {"classwise.md", "classwise.svg", "classwise.csv"}
+    texts = [each.text for each in ElementTree.fromstring(made["classwise.svg"]).iter(SVG_TEXT)]
+    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist')}-audit")
+    attacked = {entry["name"]: entry["accuracy"] for entry in run.summary["threats"]["standard@linf:0.1"]["classes"]}
+    shown = [text for text in texts if text in attacked]
+    assert len(shown) == 10
+    # The weakest class is drawn last, which is on top.
+    assert [attacked[name] for name in shown] == sorted(attacked.values(), reverse=True)
     page = made["classwise.md"]
     assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
     assert "(standard, or not seen to keep 10 % there): resnet-standard-fashion-mnist-s1." in page

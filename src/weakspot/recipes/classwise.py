@@ -9,6 +9,7 @@ from pathlib import Path
 import weakspot
 from weakspot.recipes.classwise_figures import attacked, resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, open_pairs
+from weakspot.recipes.classwise_picture import picture
 from weakspot.recipes.classwise_runs import LIMIT, TRAINING, runs
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
@@ -45,9 +46,13 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         '"attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
         f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}.", "",
+        "![accuracy and CFPS of each class](classwise.svg)", "",
+        "A mark is the mean of the models that take part, a line their range; the upright line is an equal share of "
+        "the errors.", "",
         *sections(found, part),
     ]  # fmt: skip
-    return {"classwise.md": "\n".join(lines), "classwise.csv": to_csv(classes(found))}
+    text = "\n".join(lines)
+    return {"classwise.md": text, "classwise.svg": picture(part), "classwise.csv": to_csv(classes(found))}
 
 
 def audited(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from weakspot.recipes import longtail_gains as gained
 from weakspot.recipes import longtail_rules as rules
 from weakspot.recipes import longtail_verdicts as verdicts
 from weakspot.recipes import sweeps
-from weakspot.recipes.longtail_figure import picture
+from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
 from weakspot.recipes.study import Scale, Sets, Step, Study
