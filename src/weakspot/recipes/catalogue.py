@@ -15,6 +15,7 @@ MODULES = {
     "classwise": "classwise",
     "longtail-pilot": "longtail_pilot",
     "longtail": "longtail",
+    "psi": "psi",
 }
 """Each holds a `STUDY`; it is imported when it is asked for."""
 

@@ -95,6 +95,8 @@ def agreement(part: Part, form: str = PRIMARY_FORM, *, across: bool = True, natu
     Only pairs count that accuracy tells apart by its own interval, on the same images.
     """
     models = [model for model in part if natural or model.training != NATURAL]
+    if len(models) < 2:
+        return None
     weights = weights_of(part)
     left, right = pairs_of(len(models))
     signs = told_apart(meaned(weights, stacked(part, models, "withstood")))

@@ -30,8 +30,9 @@ class Ranked(NamedTuple):
     weights: Weights
     grids: dict[str, Graded]
     """By figure."""
-    signs: Int[np.ndarray, " pairs"]
-    """1 if the first of a pair is the weaker one, -1 if the second is, 0 if the references do not agree."""
+    signs: Int[np.ndarray, "resamples pairs"]
+    """1 if the first of a pair is the weaker one, -1 if the second is, 0 if the references do not agree; of each
+    resample its own, or else resampled errors would hold what the images alone turn round."""
     passes: dict[str, Float[np.ndarray, " rungs"]]
     """Forwards and backwards of an image."""
 
@@ -43,10 +44,10 @@ def ranked(part: Part, *, natural: bool = True) -> Ranked | None:
         return None
     weights, found = resamples(grids[0]["label"]), graded(grids, GRADIENTS, LADDER, STEPS)
     left, right = pairs_of(len(grids))
-    means = {figure: found[figure].reference.mean(-1) for figure in FIGURES}
-    psi, pgd = (np.sign(mean[left] - mean[right]).astype(int) for mean in means.values())
+    means = [meaned(weights, found[figure].reference) for figure in FIGURES]
+    psi, pgd = (np.sign(mean[:, left] - mean[:, right]).astype(int) for mean in means)
     signs = np.where(psi == pgd, psi, 0)
-    if np.abs(signs).sum() < FEWEST:
+    if np.abs(signs[0]).sum() < FEWEST:
         return None
     passes = {
         "psi": np.array([float(grids[0][f"passes_{gradients}"]) for gradients in LADDER]),
@@ -72,17 +73,17 @@ def turned_by_settings(found: Ranked, figure: str) -> Float[np.ndarray, " resamp
     values = drawn_settings(found, figure)
     different = ~np.eye(values.shape[1], dtype=bool)
     left, right = pairs_of(values.shape[2])
-    each = []
-    for pair in np.flatnonzero(found.signs):
+    each = np.zeros(found.signs.shape)
+    for pair in np.flatnonzero(found.signs.any(0)):
         gaps = values[:, :, None, left[pair]] - values[:, None, :, right[pair]]
-        each.append(wrong(gaps, found.signs[pair])[:, different].mean(-1))
-    return np.mean(each, axis=0)
+        each[:, pair] = wrong(gaps, found.signs[:, pair, None, None])[:, different].mean(-1)
+    return over_pairs(each, found.signs)
 
 
 def turned_by_one_setting(found: Ranked, figure: str) -> Float[np.ndarray, " resamples"]:
     """The share of wrong orders where both models of a pair are measured by the same setting, over the settings."""
     values = drawn_settings(found, figure)
-    return errors(values, found.signs).mean(-1)
+    return errors(values, found.signs[:, None]).mean(-1)
 
 
 def drawn_settings(found: Ranked, figure: str) -> Float[np.ndarray, "resamples settings models"]:
@@ -92,12 +93,16 @@ def drawn_settings(found: Ranked, figure: str) -> Float[np.ndarray, "resamples s
     return meaned(found.weights, grid.settings[able])
 
 
-def errors(values: Float[np.ndarray, "... models"], signs: Int[np.ndarray, " pairs"]) -> np.ndarray:
+def errors(values: Float[np.ndarray, "... models"], signs: Int[np.ndarray, "... pairs"]) -> np.ndarray:
     """The share of wrong orders over the pairs that count; larger values are weaker models."""
     left, right = pairs_of(values.shape[-1])
-    counts = np.flatnonzero(signs)
-    gaps = values[..., left[counts]] - values[..., right[counts]]
-    return wrong(gaps, signs[counts]).mean(-1)
+    return over_pairs(wrong(values[..., left] - values[..., right], signs), signs)
+
+
+def over_pairs(each: Float[np.ndarray, "... pairs"], signs: Int[np.ndarray, "... pairs"]) -> np.ndarray:
+    """The mean over the pairs that count; 0 where none does."""
+    count = np.abs(signs)
+    return (each * count).sum(-1) / np.maximum(1, count.sum(-1))
 
 
 def errors_of_few(found: Ranked, figure: str) -> Float[np.ndarray, "resamples sizes rungs"]:
@@ -106,8 +111,8 @@ def errors_of_few(found: Ranked, figure: str) -> Float[np.ndarray, "resamples si
     for size in BUDGETS:
         exact = random.multinomial(size, found.weights[0], EXACT) / size
         drawn = [random.multinomial(size, found.weights[1:]) / size for _ in range(REPEATS)]
-        first = errors(meaned(exact, rungs), found.signs).mean(0)
-        others = np.mean([errors(meaned(each, rungs), found.signs) for each in drawn], axis=0)
+        first = errors(meaned(exact, rungs), found.signs[0]).mean(0)
+        others = np.mean([errors(meaned(each, rungs), found.signs[1:, None]) for each in drawn], axis=0)
         sizes.append(np.concatenate([first[None], others]))
     return np.stack(sizes, axis=1)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 DRAWS, LEVEL = 1000, 0.95
 
@@ -40,7 +40,7 @@ def resamples(label: Int[np.ndarray, " images"], draws: int = DRAWS, seed: int =
     return weights / len(label)
 
 
-def meaned(weights: Weights, values: Float[np.ndarray, "... images"]) -> Drawn:
+def meaned(weights: Weights, values: Shaped[np.ndarray, "... images"]) -> Drawn:
     """Means over images: (resamples, ...) from (..., images)."""
     return np.moveaxis(values.astype(float) @ weights.T, -1, 0)
 

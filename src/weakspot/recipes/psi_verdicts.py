@@ -41,13 +41,13 @@ ENDPOINTS = (
              (NATURAL, GRAD_REG)),
     Endpoint("order", "natural < N-FGSM", partial(order, weaker=NATURAL, stronger=N_FGSM), (NATURAL, N_FGSM)),
     Endpoint("order", "N-FGSM < PGD-AT", partial(order, weaker=N_FGSM, stronger=PGD_AT), (N_FGSM, PGD_AT)),
-    Endpoint("1", "a: ln of lowest attack-trained / highest natural psi", separated, (NATURAL, *ATTACKED)),
-    Endpoint("1", "b (primary): pairs of networks ordered as by accuracy", agreement, TRAINED, null=0.75,
+    Endpoint("1a", "ln of lowest attack-trained / highest natural psi", separated, (NATURAL, *ATTACKED)),
+    Endpoint("1b (primary)", "pairs of networks ordered as by accuracy", agreement, TRAINED, null=0.75,
              most=1.0),
-    Endpoint("2", "a: errors between settings, all models, psi less PGD", settings_claim, side=-1),
-    Endpoint("2", "b: the same without natural ones", partial(settings_claim, natural=False), TRAINED, side=-1),
-    Endpoint("3", "a: errors at equal cost, all models, psi less PGD", cost_claim, side=-1),
-    Endpoint("3", "b: the same without natural ones", partial(cost_claim, natural=False), TRAINED, side=-1),
+    Endpoint("2", "errors between settings, all models, psi less PGD", settings_claim, side=-1),
+    Endpoint("2", "the same without natural ones", partial(settings_claim, natural=False), TRAINED, side=-1),
+    Endpoint("3", "errors at equal cost, all models, psi less PGD", cost_claim, side=-1),
+    Endpoint("3", "the same without natural ones", partial(cost_claim, natural=False), TRAINED, side=-1),
 )  # fmt: skip
 
 

@@ -1,0 +1,172 @@
+"""The study of psi: steps as planned, files that resume, and a page from tiny runs by the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+import weakspot
+from weakspot.cli.entry import main
+from weakspot.data import Subset, limit
+from weakspot.explaining.files import read_grids, write_grids
+from weakspot.landscape.seen import choose
+from weakspot.models.zoo import is_zoo_name
+from weakspot.recipes import psi, psi_runs, psi_surfaces
+from weakspot.recipes.psi_pictures import surfaces_of_one
+from weakspot.recipes.psi_runs import SEEDS, TRAININGS, Model, models
+from weakspot.recipes.psi_steps import files, measured, planes, stored
+from weakspot.recipes.study import Sets
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_all_models_of_a_seed_come_before_the_next_seed(scale):
+    planned = models(scale)
+    assert len({model.name for model in planned}) == len(planned) == 45
+    assert [model.seed for model in planned] == [seed for seed in SEEDS for _ in range(15)]
+    assert all(is_zoo_name(model.size) for model in planned)
+    assert len(psi.steps(scale, Sets())) == 45
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+def test_every_training_is_accepted_as_it_will_be_called(scale, tmp_path, planned):
+    mini = limit(weakspot.load_data("fashion-mnist-mini", split="train"), 50)
+    for training in TRAININGS:
+        model = Model("lenet5", training, SEEDS[0])
+        weakspot.train(model.method(scale), mini, out=tmp_path / model.name, **model.options(scale))
+    assert {config.method for config in planned.begun} == {
+        "cpu": {"standard", "grad-reg", "n-fgsm", "pgd-at(steps=5)", "trades(steps=5)"}, "gpu": set(TRAININGS),
+    }[scale]  # fmt: skip
+    assert {config.select for config in planned.begun} == {"last"}
+
+
+def test_the_images_of_the_grid_are_among_those_of_psi():
+    labels = weakspot.load_data("fashion-mnist-mini").labels
+    for few, many in ((200, 500), (10, 50), (50, 500)):
+        assert set(choose(labels, few, 0)) < set(choose(labels, many, 0))
+
+
+def test_a_damaged_file_is_made_again_and_a_whole_one_is_kept(tmp_path):
+    path, made = tmp_path / "psi.npz", []
+
+    def make():
+        made.append(1)
+        return {"one": np.ones(3)}
+
+    stored(path, make)
+    stored(path, make)
+    path.write_bytes(b"")
+    stored(path, make)
+    assert (len(made), read_grids(path)["one"].tolist()) == (2, [1, 1, 1])
+
+
+def test_the_page_of_nothing_is_a_page(tmp_path):
+    made = psi.pages(tmp_path, "cpu")
+    assert set(made) == {"psi.md", "psi.csv"}
+    assert "0 of 45 models. Not run: small-cnn-standard-s3, small-cnn-grad-reg-s3" in made["psi.md"]
+    assert made["psi.md"].count("| undecided |") == 9
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A tiny model by the command line."""
+    patch = pytest.MonkeyPatch()
+    tiny = {"epochs": 1, "batch": 32, "validation_steps": 1, "select": "last", "precision": "fp32", "flip": False}
+    for table, value in (
+        (psi_runs.SIZES, ("lenet5", "small-cnn", "cnn")), (psi_runs.TRAINING, tiny), (psi_runs.IMAGES, 10),
+        (psi_runs.GRADED, 10), (psi_runs.PART, "+lt=balanced:100"),
+    ):  # fmt: skip
+        patch.setitem(table, "cpu", value)
+    patch.setattr(psi_runs, "STEPS", 1)
+    patch.setattr(psi_surfaces, "IMAGES", 10)
+    patch.setattr(psi_surfaces, "STEPS", 5)
+    patch.setattr("weakspot.landscape.forms.CALIBRATION", 50)
+    out = tmp_path_factory.mktemp("study")
+    name = "lenet5-pgd-at-s3"
+    command = [
+        "reproduce",
+        "psi",
+        "--only",
+        name,
+        "--set",
+        "fashion-mnist=fashion-mnist-mini",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    assert main(command) == 0
+    yield out, name, command
+    patch.undo()
+
+
+def test_the_page_of_what_is_done_names_what_is_not(study, capsys):
+    out, name, command = study
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")}
+    assert len(before) == 3
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["done"], len(found["left"])) == ([name], 44)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")} == before
+    made = psi.pages(out, "cpu")
+    assert "1 of 45 models. Not run: lenet5-standard-s3, lenet5-grad-reg-s3" in made["psi.md"]
+    assert made["psi.md"].count("| undecided |") == 9
+    assert len(made["psi.csv"].splitlines()) == 1 + 3 * 11
+
+
+def test_a_step_is_done_once_all_its_files_are_there(study, tmp_path):
+    out, name, _ = study
+    (step,) = [each for each in psi.steps("cpu", Sets()) if each.name == name]
+    assert step.done(out)
+    (tmp_path / name).mkdir()
+    for file in files(Model("lenet5", "pgd-at", SEEDS[0])):
+        assert not step.done(tmp_path)
+        write_grids(tmp_path / name / file, {"one": np.ones(1)})
+    assert step.done(tmp_path)
+    assert files(Model("lenet5", "standard", SEEDS[1])) == ("psi.npz", "grid.npz")
+
+
+def test_what_is_measured_against_plain_calls(study):
+    out, name, _ = study
+    found = measured(out / name)
+    whole = weakspot.load_data("fashion-mnist-mini")
+    part = Subset(whole, tuple(choose(whole.labels, 10, 0).tolist()))
+    assert found.psi["label"].tolist() == part.labels.tolist()
+    assert (found.psi["attacked"] <= found.psi["clean"]).all()
+    assert (found.psi["withstood"] <= found.psi["attacked"]).all()
+    assert float(found.psi["tenfold_B"]) == pytest.approx(1, abs=1e-6)
+    longest = found.grid["pgd/own/0.1/32/1"]
+    for shorter in (2, 4, 8, 16):
+        assert (found.grid[f"pgd/own/0.1/{shorter}/1"] <= longest).all()
+        assert (found.grid[f"pgd/own/0.1/{shorter}/1"] <= found.grid[f"pgd/own/0.1/{shorter}/2"]).all()
+        assert (found.grid[f"psi/own/1.0/{shorter}/1"] <= found.grid[f"psi/own/1.0/{shorter}/2"]).all()
+    assert {int(found.grid[f"passes_{many}"]) for many in (2, 32)} == {9, 69}
+    ways = planes(out / name)
+    for name in psi_surfaces.DIRECTIONS:
+        assert ways[f"{name}/margin"].shape == (10, 11)
+        np.testing.assert_allclose(ways[f"{name}/margin"][:, 0], ways["psi/margin"][:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_profiles_are_read_as_they_are_called():
+    profile = np.array([[3.0, 2.0, -1.0], [1.0, 1.0, 1.0]])
+    assert psi_surfaces.fall(profile) == 2
+    assert psi_surfaces.straight(profile) == 0.5
+    assert psi_surfaces.straight(-profile) is None
+    lost, seen = np.array([True, True, False]), np.array([True, False, True])
+    assert psi_surfaces.missed(lost, seen) == 0.5
+    assert psi_surfaces.missed(lost & False, seen) is None
+
+
+def test_the_image_that_is_drawn_is_the_first_that_all_take_for_its_class(study):
+    out, name, _ = study
+    plane = planes(out / name)
+    right = np.array([False, True, True]), np.array([True, False, True])
+    tables = []
+    for flags in right:
+        decision = np.where(flags, 1.0, -1.0)[:, None, None] * np.ones((3, 5, 5))
+        tables.append({**plane, "plane/decision": decision})
+    assert psi_surfaces.example(tables) == 2
+    tables[0]["plane/decision"] = -np.ones((3, 5, 5))
+    assert psi_surfaces.example(tables) == 0
+    drawn = {Model("cnn", training, SEEDS[0]): plane for training in ("standard", "trades")}
+    text = surfaces_of_one(drawn, [str(c) for c in range(10)])
+    assert text.startswith("<?xml")
+    assert "natural" in text

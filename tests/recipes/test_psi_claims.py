@@ -1,0 +1,290 @@
+"""The study of psi: figures against plain loops, and verdicts on made-up models whose right verdict is known."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+from scipy.stats import t as student
+
+from weakspot.recipes import psi_tables as tables
+from weakspot.recipes import psi_verdicts
+from weakspot.recipes.psi_claims import Measured, agreement, order, separated, speaks, wrong
+from weakspot.recipes.psi_measure import GRADIENTS, LADDER, OTHER_STEP, RESTARTS, STEPS
+from weakspot.recipes.psi_rankings import (
+    BUDGETS,
+    at_equal_cost,
+    cheapest,
+    costs,
+    crosses,
+    errors_of_few,
+    ranked,
+    turned_by_one_setting,
+    turned_by_settings,
+)
+from weakspot.recipes.psi_resampling import graded, limits, meaned, psi_of, resamples, tau, told_apart
+from weakspot.recipes.psi_runs import N_FGSM, NATURAL, SEEDS, TRAININGS, Model, models
+from weakspot.recipes.psi_verdicts import (
+    ENDPOINTS,
+    UNDEFINED,
+    Judged,
+    judge,
+    judge_all,
+    over_seeds,
+    verdict,
+    verdict_rows,
+)
+
+LABEL = np.repeat(np.arange(10), 20)
+STRENGTH = dict(zip(TRAININGS, (0.1, 0.3, 0.5, 0.65, 0.8), strict=True))
+"""Of each training: the share of images that withstand."""
+
+
+def planted(training, seed, size, *, honest=True, psi_moves=0.0, pgd_moves=0.0):
+    """A model whose psi goes with its accuracy, or against it, and whose figures move so far over the settings."""
+    random = np.random.default_rng([seed, size])
+    strength = STRENGTH[training] + 0.02 * size + 0.005 * seed
+    drawn = random.permutation(len(LABEL)) / len(LABEL)
+    fooled = drawn >= strength
+    divergence = np.exp(-4 * strength if honest else 4 * strength) * (0.5 + random.random(len(LABEL)))
+    psi = {
+        "label": LABEL, "clean": drawn < 0.85, "attacked": ~fooled, "withstood": ~fooled, "raw": divergence,
+        "A": divergence, "B": divergence, "tenfold_raw": np.array(50.0), "tenfold_A": np.array(1.0),
+        "tenfold_B": np.array(1.0), "classes": np.array([str(c) for c in range(10)]),
+    }  # fmt: skip
+    grid = {"label": LABEL, "seconds": np.array(1.0)}
+    keys = [("own", step, many, starts) for step in STEPS for many in GRADIENTS for starts in RESTARTS]
+    keys += [("other", OTHER_STEP, many, 1) for many in GRADIENTS]
+    for at, (loss, step, many, starts) in enumerate(keys):
+        weak = (len(keys) - 1 - at) / (len(keys) - 1)
+        grid[f"psi/{loss}/{step}/{many}/{starts}"] = divergence * np.exp(-psi_moves * weak)
+        grid[f"pgd/{loss}/{step}/{many}/{starts}"] = drawn >= strength + pgd_moves * weak
+    for step in STEPS:
+        grid[f"pgd/own/{step}/{LADDER[-1]}/1"] = fooled
+    for many in LADDER:
+        grid[f"psi/ladder/1.5/{many}/1"] = divergence
+        grid[f"passes_{many}"] = np.array(2 * many + 5)
+    return Measured(psi, grid)
+
+
+def study(**options):
+    """All planned models."""
+    planned = models("cpu")
+    sizes = list(dict.fromkeys(model.size for model in planned))
+    return {model: planted(model.training, model.seed, sizes.index(model.size), **options) for model in planned}
+
+
+def of_seed(found, seed=SEEDS[0]):
+    return {model: each for model, each in found.items() if model.seed == seed}
+
+
+def named(title):
+    """The endpoint whose name begins so."""
+    return next(one for one in ENDPOINTS if f"{one.claim} {one.says}".startswith(title))
+
+
+def says(found, title):
+    """The verdict of an endpoint, without a correction."""
+    made = judge(named(title), found, models("cpu"))
+    return verdict(named(title), made, made.p)
+
+
+def test_resamples_keep_class_sizes_and_begin_with_the_data():
+    weights = resamples(LABEL, draws=50)
+    np.testing.assert_allclose(weights[0], 1 / len(LABEL))
+    for c in range(10):
+        np.testing.assert_allclose(weights[:, c == LABEL].sum(1), 0.1)
+    values = np.random.default_rng(0).random((3, len(LABEL)))
+    np.testing.assert_allclose(meaned(weights, values)[0], values.mean(-1))
+    np.testing.assert_allclose(psi_of(weights, values)[7], [1 / (row @ weights[7]) for row in values])
+
+
+def test_tau_against_scipy():
+    random = np.random.default_rng(1)
+    first, second = random.integers(0, 5, (2, 20, 8)).astype(float)
+    expected = [kendalltau(one, two).statistic for one, two in zip(first, second, strict=True)]
+    np.testing.assert_allclose(tau(first, second), expected)
+    assert tau(np.ones(5), first[0, :5]) == 0
+
+
+def test_told_apart_against_a_plain_loop():
+    drawn = np.random.default_rng(2).normal([0, 0.5, 4, -4], 1, (400, 4))
+    expected = []
+    for i, j in combinations(range(4), 2):
+        _, low, high = limits(drawn[:, i] - drawn[:, j])
+        expected.append(1 if low > 0 else -1 if high < 0 else 0)
+    assert told_apart(drawn).tolist() == expected
+    assert {-1, 0, 1} == set(expected)
+
+
+def test_agreement_against_a_plain_loop():
+    part = of_seed(study())
+    some = [model for model in part if model.training != NATURAL]
+    weights = resamples(LABEL)
+    accuracy = meaned(weights, np.stack([part[model].psi["withstood"] for model in some]))
+    for across in (True, False):
+        right = []
+        for i, j in combinations(range(len(some)), 2):
+            _, low, high = limits(accuracy[:, i] - accuracy[:, j])
+            if (some[i].size != some[j].size) == across and (low > 0 or high < 0):
+                one, two = (1 / part[some[at]].psi["B"].mean() for at in (i, j))
+                right.append((one > two) == (low > 0))
+        assert agreement(part, across=across)[0] == np.mean(right)
+    few = {model: each for model, each in part.items() if model.training in (NATURAL, N_FGSM)}
+    assert agreement(few) is None
+
+
+def test_order_and_separation_against_plain_numbers():
+    part = of_seed(study())
+
+    def psi(training):
+        return {model.size: 1 / each.psi["B"].mean() for model, each in part.items() if model.training == training}
+
+    one, two = psi(NATURAL), psi(N_FGSM)
+    assert order(part, NATURAL, N_FGSM)[0] == pytest.approx(np.mean([np.log(two[size] / one[size]) for size in one]))
+    lowest = min(min(psi(each).values()) for each in ("n-fgsm", "pgd-at", "trades"))
+    assert separated(part)[0] == pytest.approx(np.log(lowest / max(one.values())))
+    gone = {model: each for model, each in part.items() if not (model.size == "cnn" and model.training == N_FGSM)}
+    assert order(gone, NATURAL, N_FGSM)[0] == pytest.approx(
+        np.mean([np.log(two[size] / one[size]) for size in one if size != "cnn"])
+    )
+
+
+def test_settings_that_cannot_cross_the_ball_are_left_out():
+    assert not crosses("pgd/own/0.1/8/2")
+    assert crosses("pgd/own/0.1/16/1")
+    assert crosses("psi/other/0.25/4/1")
+    grid = graded([planted(NATURAL, 3, 0).grid], GRADIENTS, LADDER, STEPS)["psi"]
+    assert (len(grid.names), sum(crosses(name) for name in grid.names)) == (28, 19)
+
+
+def test_orders_turned_round_against_plain_loops():
+    found = study(psi_moves=0.8, pgd_moves=0.3)
+    part = {model: each for model, each in of_seed(found).items() if model.size != "cnn"}
+    held = ranked(part)
+    grids = [each.grid for each in part.values()]
+    for figure in ("psi", "pgd"):
+        able = [name for name in grids[0] if name.startswith(f"{figure}/") and "ladder" not in name]
+        able = [name for name in able if int(name.split("/")[3]) in GRADIENTS and crosses(name)]
+        two, one = [], []
+        for at, (i, j) in enumerate(combinations(range(len(grids)), 2)):
+            for k in able if held.signs[0, at] else ():
+                for other in able:
+                    gap = grids[i][k].mean() - grids[j][other].mean()
+                    bad = 0.5 if gap == 0 else float(np.sign(gap) != held.signs[0, at])
+                    (one if k == other else two).append(bad)
+        assert turned_by_settings(held, figure)[0] == pytest.approx(np.mean(two))
+        assert turned_by_one_setting(held, figure)[0] == pytest.approx(np.mean(one))
+        assert 0 < np.mean(two) < 0.5
+
+
+def test_pairs_on_which_the_references_disagree_do_not_count():
+    assert np.abs(ranked(of_seed(study())).signs[0]).sum() == 15 * 14 / 2
+    assert ranked(of_seed(study(honest=False))) is None
+
+
+def test_errors_of_few_images_are_those_of_drawing_them():
+    found = ranked(of_seed(study()), natural=False)
+    made = errors_of_few(found, "pgd")[0]
+    random = np.random.default_rng(5)
+    pairs = [(i, j) for i, j in combinations(range(12), 2)]
+    for size, row in zip(BUDGETS, made, strict=True):
+        bad = []
+        for _ in range(300):
+            picks = random.integers(0, len(LABEL), size)
+            means = found.grids["pgd"].rungs[-1][:, picks].mean(1)
+            gaps = np.array([means[i] - means[j] for i, j in pairs])
+            bad.append(wrong(gaps, found.signs[0])[found.signs[0] != 0].mean())
+        assert row[-1] == pytest.approx(np.mean(bad), abs=4 * np.std(bad) * np.sqrt(1 / 300 + 1 / 200))
+    assert (np.diff(made[:, -1]) < 0).all()
+
+
+def test_both_figures_are_compared_at_the_same_passes():
+    found = ranked(of_seed(study()))
+    assert costs(found).tolist() == [10, 18, 34, 66]
+    psi, pgd = at_equal_cost(found)
+    own = errors_of_few(found, "psi")
+    assert psi.shape == pgd.shape == (1001, 3, 4)
+    share = np.log(18 / 13) / np.log(21 / 13)
+    np.testing.assert_allclose(psi[5, 1, 1], (1 - share) * own[5, 1, 1] + share * own[5, 1, 2])
+    np.testing.assert_allclose(pgd, errors_of_few(found, "pgd")[..., 1:])
+    drawn = np.full((3, 5), 0.2)
+    assert cheapest(found, "psi", drawn) is None
+    drawn[1, 2] = drawn[2, 0] = 0.1
+    assert cheapest(found, "psi", drawn) == min(50 * 21, 100 * 9)
+
+
+def test_an_endpoint_over_seeds_against_the_formula():
+    drawn = np.random.default_rng(3).normal(1, 0.2, (501, 3))
+    found = over_seeds(drawn, 0.5)
+    images, seeds = drawn[1:].mean(1).var(), np.var(drawn[0], ddof=1) / 3
+    freedom = (images + seeds) ** 2 / (seeds**2 / 2)
+    error = np.sqrt(images + seeds)
+    assert (found.low, found.high) == pytest.approx(student.interval(0.95, freedom, drawn[0].mean(), error))
+    assert found.p == pytest.approx(2 * student.sf(abs(drawn[0].mean() - 0.5) / error, freedom))
+    assert found.each[1] == limits(drawn[:, 1])
+    still = np.ones((11, 3))
+    assert (over_seeds(still).p, over_seeds(still, 1.0).p) == (0, 1)
+    assert over_seeds(np.full((11, 3), np.nan)) == UNDEFINED
+
+
+def test_verdicts_on_models_whose_psi_goes_with_accuracy():
+    found = study(pgd_moves=0.6)
+    assert {says(found, title) for title in ("order", "1a", "1b", "2 the same")} == {"holds"}
+    turned = study(honest=False)
+    assert says(turned, "order natural < N-FGSM") == "contradicted"
+    assert says(turned, "1b") == "contradicted"
+    assert says(turned, "2 the same") == "undecided"  # no pair on which the references agree
+    assert says(study(psi_moves=3.0), "2 the same") == "contradicted"
+
+
+def test_holm_is_of_the_endpoints_of_a_claim(monkeypatch):
+    few = [named("order natural < N"), named("order N-FGSM"), named("1b")]
+    monkeypatch.setattr(psi_verdicts, "ENDPOINTS", few)
+    p = dict(zip(few, (0.02, 0.04, 0.03), strict=True))
+    monkeypatch.setattr(psi_verdicts, "judge", lambda one, found, planned: Judged(1.0, 0.9, 1.1, p[one]))
+    assert [each for *_, each in judge_all({}, ())] == pytest.approx([0.04, 0.04, 0.03])
+    (first, *_, last) = verdict_rows({}, ())
+    assert (first["verdict"], first["seeds yes / no / open"], last["mean"]) == ("holds", "-", "1 [0.9, 1]")
+
+
+@pytest.mark.parametrize(
+    "low, high, p, says", [
+        (0.8, 0.9, 0.01, "holds"), (0.5, 0.7, 0.01, "contradicted"), (0.7, 0.9, 0.01, "undecided"),
+        (0.8, 0.9, 0.05, "undecided"),
+    ],
+)  # fmt: skip
+def test_a_verdict_needs_p_and_interval(low, high, p, says):
+    found = Judged((low + high) / 2, low, high, p, ((0.8, 0.76, 0.9), (0.7, 0.6, 0.74), (0.75, 0.7, 0.8)))
+    assert verdict(named("1b"), found, p) == says
+    assert psi_verdicts.counted(named("1b"), found) == "1 / 1 / 1"
+
+
+def test_what_is_missing_is_undecided_and_what_is_silent_takes_no_part():
+    found, planned = study(), models("cpu")
+    lost = Model("cnn", N_FGSM, SEEDS[1])
+    without = {model: each for model, each in found.items() if model != lost}
+    assert judge(named("1b"), without, planned) == UNDEFINED
+    assert says(without, "1b") == "undecided"
+    assert says(without, "order natural < gradient") == "holds"
+    constant = {"clean": LABEL == 0, "B": np.full(len(LABEL), 1e-9), "withstood": LABEL == 0}
+    silent = found | {lost: Measured({**found[lost].psi, **constant}, found[lost].grid)}
+    assert not speaks(silent[lost])
+    assert all(speaks(each) for each in found.values())
+    assert judge(named("1b"), silent, planned).each[0] == judge(named("1b"), found, planned).each[0]
+    assert says(silent, "1b") == "holds"
+    assert says(silent, "order natural < N-FGSM") == "holds"
+
+
+def test_tables_of_made_up_models():
+    found = {model: each for model, each in study().items() if model.seed == SEEDS[0]}
+    assert len(list(tables.orders(found))) == 5 * 3
+    assert [row["form"] for row in tables.forms(found)] == ["raw"] * 4 + ["A"] * 4 + ["B"] * 4
+    assert [row["pairs"] for row in tables.settings(found)] == [105, 105, 66, 66]
+    assert len(list(tables.budgets(found))) == 4
+    (told,) = tables.telling(found)
+    assert (told["seed"], told["pairs"]) == (SEEDS[0], 105)
+    rows = list(tables.entries(found, [str(c) for c in range(10)]))
+    assert len(rows) == 15 * 3 * 11
+    assert rows[0]["class"] == "all"
+    assert list(tables.models(found, dict.fromkeys(found, 2.0)))[0]["training s"] == "2"
