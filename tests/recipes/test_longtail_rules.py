@@ -7,8 +7,8 @@ import pytest
 
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import FakeGain
-from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_gains import FAMILY, Judged, by_scale, verdict
+from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_rules import LOSES, SOURCE, confirmed, fit, power
 from weakspot.recipes.longtail_runs import PLANTED, name_of
 from weakspot.recipes.sweeps import Swept

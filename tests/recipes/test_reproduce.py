@@ -3,14 +3,11 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-import weakspot
 from weakspot.cli.entry import main
-from weakspot.data import limit
 from weakspot.errors import InputError
-from weakspot.recipes import catalogue, fairness, longtail_pilot, sweeps
+from weakspot.recipes import catalogue, longtail_pilot, sweeps
 from weakspot.recipes.study import Sets, Step, Study
 from weakspot.recipes.tables import markdown, percent, to_csv
 
@@ -48,6 +45,18 @@ def test_steps_resume_and_the_page_comes_last(counted, tmp_path):
         catalogue.reproduce("toy", only=["tow"], out=out)
 
 
+def test_a_study_that_can_say_what_is_missing_has_a_page_of_what_is_done(counted, tmp_path, monkeypatch):
+    whole = catalogue.study_of("toy")
+    partial = replace(whole, partial=True)
+    monkeypatch.setattr(catalogue, "study_of", lambda name: partial)
+    out = tmp_path / "toy"
+    assert catalogue.reproduce("toy", out=out, dry_run=True).pages == ()
+    found = catalogue.reproduce("toy", only=["one"], out=out)
+    assert found.left == ("two",)
+    assert [page.read_text() for page in found.pages] == ["cpu: one"]
+    assert catalogue.reproduce("toy", out=out, dry_run=True).pages == ()
+
+
 def test_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["reproduce", "--json"]) == 0
@@ -71,25 +80,6 @@ def test_every_recipe_has_steps_of_different_names(name, scale):
     steps = catalogue.study_of(name).steps(scale, Sets())
     assert steps
     assert len({step.name for step in steps}) == len(steps)
-
-
-def test_the_study_of_fairness_on_tiny_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(fairness, "METHODS", {"trades": ("trades(steps=1)", "none"), "pgd-at": ("n-fgsm", "none")})
-    monkeypatch.setattr(fairness, "LEADING", ("trades",))
-    monkeypatch.setattr(fairness, "SEEDS", (0, 1))
-    monkeypatch.setattr(fairness, "HARD_PAIR", ("Shirt", "Coat"))
-    monkeypatch.setattr(fairness, "AUDITED", {"cpu": 40})
-    tiny = {"model": "lenet5", "epochs": 1, "validation_steps": 1, "select": "last"}
-    monkeypatch.setattr(fairness, "TRAINING", {"cpu": tiny})
-    mini = limit(weakspot.load_data("fashion-mnist-mini"), 150)
-    images = tmp_path / "mini.npz"
-    np.savez(images, images=mini.batch(range(150)).numpy(), labels=mini.labels.numpy(), classes=mini.classes)
-    found = catalogue.reproduce("fairness", sets={"cifar10": f"npz:{images}"}, out=tmp_path / "study")
-    assert found.done == ("trades-0", "pgd-at-0", "trades-1")
-    page, table = (path.read_text() for path in found.pages)
-    assert "| pgd-at | 1 | " in page
-    assert "Shirt as Coat" in page
-    assert len(table.splitlines()) == 1 + 3 * 10
 
 
 def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):

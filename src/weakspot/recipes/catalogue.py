@@ -55,6 +55,8 @@ def reproduce(
 ) -> Reproduced:
     """Carry out a packaged experiment, or go on with it; its pages are written once all steps are done.
 
+    Studies that can say what is missing write them at the end of every call, of what is done.
+
     Args:
         name: One of `MODULES`.
         scale: "cpu" for two cores and hours, "gpu" for the published sizes.
@@ -83,7 +85,8 @@ def reproduce(
             folder.mkdir(parents=True, exist_ok=True)
             step.make(folder)
     left = tuple(step.name for step in steps if not step.done(folder))
-    pages = () if left or dry_run else tuple(_write(folder, study.pages(folder, scale)))
+    early = left and not (study.partial and len(left) < len(names))
+    pages = () if early or dry_run else tuple(_write(folder, study.pages(folder, scale)))
     return Reproduced(folder, tuple(each for each in names if each not in left), left, pages)
 
 

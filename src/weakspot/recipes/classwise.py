@@ -6,7 +6,6 @@ Source: Medi, Grabinski, Keuper, Towards Class-wise Robustness Analysis, arXiv:2
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import weakspot
 from weakspot.recipes.classwise_figures import attacked, resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, open_pairs
 from weakspot.recipes.classwise_picture import picture
@@ -22,7 +21,7 @@ from weakspot.recipes.classwise_verdicts import (
     tied,
     weak_classes,
 )
-from weakspot.recipes.study import Scale, Sets, Step, Study
+from weakspot.recipes.study import Scale, Sets, Step, Study, finished
 from weakspot.recipes.tables import Row, markdown, percent, share, to_csv
 from weakspot.run import Run
 
@@ -35,8 +34,7 @@ def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
 def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     """The page, and the classes as CSV, of the runs that are there; the others are named."""
     planned = runs(scale)
-    found = {run.name: weakspot.open_run(run.audited(out)) for run in planned if audited(run.audited(out))}
-    left = [run.name for run in planned if run.name not in found]
+    found, left = finished(planned, out)
     part = resisting(found)
     weak = [name for name in found if name not in part]
     lines = [
@@ -53,11 +51,6 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     ]  # fmt: skip
     text = "\n".join(lines)
     return {"classwise.md": text, "classwise.svg": picture(part), "classwise.csv": to_csv(classes(found))}
-
-
-def audited(folder: Path) -> bool:
-    """Whether the audit in that folder is finished."""
-    return (folder / "summary.json").exists()
 
 
 def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]:
@@ -121,5 +114,9 @@ def classes(found: Mapping[str, Run]) -> Iterator[Row]:
 
 
 STUDY = Study(
-    "classwise", "Which classes are weak or attract errors, and is it so under corruptions, too?", steps, pages
+    "classwise",
+    "Which classes are weak or attract errors, and is it so under corruptions, too?",
+    steps,
+    pages,
+    partial=True,
 )

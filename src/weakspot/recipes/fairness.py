@@ -5,58 +5,13 @@ Source of SPAT: arXiv 2210.15068; of the policies: see each file of `weakspot.tr
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-import weakspot
-from weakspot.analysis.paired import holm, mcnemar
-from weakspot.recipes.study import Scale, Sets, Step, Study, Trained
+from weakspot.recipes.fairness_picture import picture
+from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, TRAINING, runs
+from weakspot.recipes.fairness_verdicts import against, differences, ours_claim, pair_share, spat_claim
+from weakspot.recipes.study import Scale, Sets, Step, Study, finished
 from weakspot.recipes.tables import Row, markdown, percent, share, to_csv
 from weakspot.run import Run
-
-METHODS: Mapping[str, tuple[str, str]] = {
-    "trades": ("trades", "none"),
-    "spat": ("spat", "none"),
-    "cfa": ("trades", "cfa(fawa=False)"),
-    "dafa": ("trades", "dafa"),
-    "confusion": ("trades", "confusion"),
-    "pgd-at": ("pgd-at", "none"),
-    "mart": ("mart", "none"),
-    "frl": ("trades", "frl"),
-    "wat": ("trades", "wat"),
-    "fair-tat": ("trades", "fair-tat"),
-    "faal": ("trades", "faal"),
-    "cfol": ("trades", "cfol"),
-}
-"""Method and policy by the name of the run."""
-BASE = "trades"
-LEADING = ("trades", "spat", "cfa", "dafa", "confusion")
-"""Those with three seeds."""
-SEEDS = (0, 1, 2)
-HARD_PAIR = ("dog", "cat")
-COMMON = {"schedule": "step", "average": 0.999, "validation": 0.1, "validation_steps": 5, "select": "last"}
-TRAINING: Mapping[Scale, Mapping[str, Any]] = {
-    "cpu": {**COMMON, "model": "resnet18-w16", "epochs": 14, "precision": "bf16"},
-    "gpu": {**COMMON, "model": "resnet18", "epochs": 110, "precision": "bf16"},
-}
-AUDITED: Mapping[Scale, int] = {"cpu": 2000, "gpu": 10_000}
-
-
-def runs(scale: Scale) -> tuple[Trained, ...]:
-    """Every training with its audit, seed 0 of all first."""
-    wanted = [(name, seed) for seed in SEEDS for name in METHODS if seed == 0 or name in LEADING]
-    audit = {"radius": "linf:8/255", "limit": AUDITED[scale], "latent": "auto"}
-    return tuple(
-        Trained(
-            name=f"{name}-{seed}",
-            method=METHODS[name][0],
-            data="cifar10",
-            training={**TRAINING[scale], "policy": METHODS[name][1], "radius": "linf:8/255", "seed": seed},
-            audit=audit,
-        )
-        for name, seed in wanted
-    )
 
 
 def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
@@ -65,18 +20,24 @@ def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
 
 
 def pages(out: Path, scale: Scale) -> Mapping[str, str]:
-    """The page and the classes as CSV."""
-    found = {run.name: weakspot.open_run(run.audited(out)) for run in runs(scale)}
-    against = list(differences(found))
+    """The page, its picture, and the classes as CSV, of the runs that are there; the others are named."""
+    planned = runs(scale)
+    found, left = finished(planned, out)
+    compared = against(found)
+    training = ", ".join(f"{name} {value}" for name, value in TRAINING[scale].items())
     lines = [
         "# SPAT and class fairness", "",
-        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, linf:8/255, "
-        f"{TRAINING[scale]}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per cent with "
+        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, linf:8/255; "
+        f"{training}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per cent with "
         "95 % intervals, differences in points; images and seeds are crossed factors where a method has several seeds.",
-        "", "## Models", "", *markdown(models(found)), "", "## Against TRADES", "", *markdown(against), "",
-        f"## {HARD_PAIR[0]} seen as {HARD_PAIR[1]}, and feature space", "", *markdown(hard_pair(found)), "",
+        "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.",
+        "", "![average against worst class](fairness.svg)",
+        "", "## Against TRADES", "", ours_claim(compared), "", *markdown(differences(compared)),
+        "", f"## {HARD_PAIR[0]} seen as {HARD_PAIR[1]}, and feature space", "", spat_claim(found), "",
+        *markdown(hard_pair(found)), "", "## Models", "", *markdown(models(found)), "",
     ]  # fmt: skip
-    return {"fairness.md": "\n".join(lines), "fairness.csv": to_csv(classes(found))}
+    text = "\n".join(lines)
+    return {"fairness.md": text, "fairness.svg": picture(found), "fairness.csv": to_csv(classes(found))}
 
 
 def models(found: Mapping[str, Run]) -> Iterator[Row]:
@@ -94,54 +55,15 @@ def models(found: Mapping[str, Run]) -> Iterator[Row]:
         }
 
 
-def differences(found: Mapping[str, Run]) -> Iterator[Row]:
-    """Each method against TRADES on the seeds that both have; Holm over the methods."""
-    rivals = [name for name in METHODS if name != BASE]
-    compared = {}
-    for name in rivals:
-        seeds = [seed for seed in SEEDS if f"{name}-{seed}" in found]
-        first, last = ([found[f"{which}-{seed}"] for seed in seeds] for which in (BASE, name))
-        compared[name] = weakspot.compare(first, last).summary["comparisons"][0]["conditions"]["robust"]
-    p = holm(np.array([p_overall(found, name) for name in rivals]))
-    for name, adjusted in zip(rivals, p, strict=True):
-        overall, worst = compared[name]["overall"], compared[name]["worst_class"]
-        yield {
-            "method": name,
-            "seeds": sum(f"{name}-{seed}" in found for seed in SEEDS),
-            "robust": percent(overall, "difference"),
-            "Holm's p, seed 0": f"{adjusted:.2g}",
-            "worst class": percent(worst, "difference"),
-            "from, to": f"{worst['first_class']}, {worst['last_class']}",
-            "seen": "yes" if (worst["low"] or 0) > 0 else "worse" if (worst["high"] or 0) < 0 else "no",
-        }
-
-
-def p_overall(found: Mapping[str, Run], name: str) -> float:
-    """Exact McNemar over all images of seed 0."""
-    first, last = (robust_rows(found[f"{which}-0"]) for which in (BASE, name))
-    return float(mcnemar(np.array((first & ~last).sum()), np.array((~first & last).sum())))
-
-
-def robust_rows(run: Run) -> np.ndarray:
-    """Whether each sample survived every threat, in the order of its number."""
-    rows = run.rows
-    samples, place = np.unique(rows.sample, return_inverse=True)
-    held = np.ones(len(samples), dtype=bool)
-    np.logical_and.at(held, place, rows.correct)
-    return held
-
-
 def hard_pair(found: Mapping[str, Run]) -> Iterator[Row]:
-    """The share of the first class seen as the second one, and what feature space says of both."""
+    """The share of the first class seen as the second one, and what feature space says of the first."""
     for name, run in found.items():
-        latent, confusion = run.summary["latent"], run.robust["confusion"]
+        latent = run.summary["latent"]
         assert latent is not None, "the audit was asked for feature space"
-        assert confusion is not None, "ten classes have a full table"
-        source, target = ([entry["name"] for entry in run.classes].index(each) for each in HARD_PAIR)
-        row, clean = confusion[source], latent["classes"][source]["clean"]
+        clean = latent["classes"][[entry["name"] for entry in run.classes].index(HARD_PAIR[0])]["clean"]
         yield {
             "run": name,
-            f"{HARD_PAIR[0]} as {HARD_PAIR[1]}": share(row[target] / max(sum(row), 1)),
+            f"{HARD_PAIR[0]} as {HARD_PAIR[1]}": share(pair_share(run)),
             f"spread of {HARD_PAIR[0]}": f"{clean['spread']['value']:.2f}",
             "to the nearest class": f"{clean['distance']['value']:.2f} ({clean['nearest']})",
             "purity": f"{clean['purity']['value']:.2f}",
@@ -157,4 +79,6 @@ def classes(found: Mapping[str, Run]) -> Sequence[Row]:
     ]  # fmt: skip
 
 
-STUDY = Study("fairness", "Do SPAT and the class-fair policies raise the worst class above TRADES's?", steps, pages)
+STUDY = Study(
+    "fairness", "Do SPAT and the class-fair policies raise the worst class above TRADES's?", steps, pages, partial=True
+)

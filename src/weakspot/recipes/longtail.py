@@ -6,7 +6,6 @@ Source: Wu et al., Adversarial Robustness under Long-Tailed Distribution, arXiv:
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import weakspot
 from weakspot.recipes import longtail_classes as single
 from weakspot.recipes import longtail_gains as gained
 from weakspot.recipes import longtail_rules as rules
@@ -15,7 +14,7 @@ from weakspot.recipes import sweeps
 from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
-from weakspot.recipes.study import Scale, Sets, Step, Study
+from weakspot.recipes.study import Scale, Sets, Step, Study, finished
 from weakspot.recipes.tables import markdown, to_csv
 from weakspot.run import Run
 
@@ -34,8 +33,7 @@ def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
 def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     """The page, and classes and groups as CSV, of the runs that are there; the others are named."""
     planned = runs(scale)
-    found = {run.name: weakspot.open_run(run.audited(out)) for run in planned if audited(run.audited(out))}
-    left = [run.name for run in planned if run.name not in found]
+    found, left = finished(planned, out)
     swept = sweeps.read_sweeps(out, list(found))
     judged = gained.judge(found, swept)
     training = ", ".join(f"{name} {value}" for name, value in TRAINING[scale].items())
@@ -50,11 +48,6 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     ]  # fmt: skip
     tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}
     return {"longtail.md": "\n".join(lines), "longtail.svg": picture(judged), **tables}
-
-
-def audited(folder: Path) -> bool:
-    """Whether the audit in that folder is finished."""
-    return (folder / "summary.json").exists()
 
 
 def sections(
@@ -88,5 +81,9 @@ def shown(found: Mapping[str, Run]) -> dict[str, Run]:
 
 
 STUDY = Study(
-    "longtail", "RoBal, its rivals and class-fair policies on long tails: which gains are real?", steps, pages
+    "longtail",
+    "RoBal, its rivals and class-fair policies on long tails: which gains are real?",
+    steps,
+    pages,
+    partial=True,
 )

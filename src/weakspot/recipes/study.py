@@ -1,6 +1,6 @@
 """A packaged experiment: named steps, each of which can be resumed, and pages that are made of what the steps left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import weakspot
 from weakspot.api import adjust
 from weakspot.errors import InputError
+from weakspot.run import Run
 
 Scale = Literal["cpu", "gpu"]
 """Two cores for hours, or one GPU with the published sizes."""
@@ -42,7 +43,9 @@ class Study:
     """What it asks, in one sentence."""
     steps: Callable[[Scale, Sets], tuple[Step, ...]]
     pages: Callable[[Path, Scale], Mapping[str, str]]
-    """File names and texts, once all steps are done."""
+    """File names and texts."""
+    partial: bool = False
+    """Whether the pages can be made while steps are left; they name what is missing."""
 
 
 @dataclass(frozen=True)
@@ -118,3 +121,10 @@ def trained(out: Path, base: str, name: str) -> Path:
     if not (out / f"{base}-audit" / "summary.json").exists():
         raise InputError(f"{name} builds on {base}, which is not trained yet; do that step first")
     return out / base
+
+
+def finished(planned: Sequence[Trained | Adjusted], out: Path) -> tuple[dict[str, Run], list[str]]:
+    """The audits that are there, by the run's name, and the names of the runs that have none yet."""
+    there = [run for run in planned if (run.audited(out) / "summary.json").exists()]
+    left = [run.name for run in planned if run not in there]
+    return {run.name: weakspot.open_run(run.audited(out)) for run in there}, left
