@@ -106,6 +106,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["done"], len(found["left"])) == ([name], 44)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")} == before
+    assert {"psi.md", "psi.csv"} <= {path.name for path in out.glob("psi*")}
     made = psi.pages(out, "cpu")
     assert "1 of 45 models. Not run: lenet5-standard-s3, lenet5-grad-reg-s3" in made["psi.md"]
     assert made["psi.md"].count("| undecided |") == 9

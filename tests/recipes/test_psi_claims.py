@@ -284,6 +284,7 @@ def test_tables_of_made_up_models():
     assert len(list(tables.budgets(found))) == 4
     (told,) = tables.telling(found)
     assert (told["seed"], told["pairs"]) == (SEEDS[0], 105)
+    assert 0 < told["counted in claim 1b"] <= 12 * 11 / 2 - 3 * 6
     rows = list(tables.entries(found, [str(c) for c in range(10)]))
     assert len(rows) == 15 * 3 * 11
     assert rows[0]["class"] == "all"

@@ -83,4 +83,10 @@ def trained_for(folder: Path) -> float:
     return sum(json.loads(line)["seconds"] for line in (folder / "history.jsonl").read_text().splitlines())
 
 
-STUDY = Study("psi", "Is psi comparable across networks, stable over settings and cheaper than attacks?", steps, pages)
+STUDY = Study(
+    "psi",
+    "Is psi comparable across networks, stable over settings and cheaper than attacks?",
+    steps,
+    pages,
+    partial=True,
+)

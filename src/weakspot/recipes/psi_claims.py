@@ -94,18 +94,23 @@ def agreement(part: Part, form: str = PRIMARY_FORM, *, across: bool = True, natu
 
     Only pairs count that accuracy tells apart by its own interval, on the same images.
     """
+    models, signs = counted_pairs(part, across=across, natural=natural)
+    if np.abs(signs).sum() < FEWEST:
+        return None
+    left, right = pairs_of(len(models))
+    psi = psi_of(weights_of(part), stacked(part, models, form))
+    return 1 - wrong(psi[:, left] - psi[:, right], signs)[:, signs != 0].mean(-1)
+
+
+def counted_pairs(part: Part, *, across: bool = True, natural: bool = False) -> tuple[list[Model], np.ndarray]:
+    """The models and the pairs of claim 1b: 1 if the first one's accuracy is higher, -1 if lower, 0 if left out."""
     models = [model for model in part if natural or model.training != NATURAL]
     if len(models) < 2:
-        return None
-    weights = weights_of(part)
-    left, right = pairs_of(len(models))
-    signs = told_apart(meaned(weights, stacked(part, models, "withstood")))
-    differ = np.array([models[i].size != models[j].size for i, j in zip(left, right, strict=True)], dtype=bool)
-    chosen = (signs != 0) & (differ == across)
-    if chosen.sum() < FEWEST:
-        return None
-    psi = psi_of(weights, stacked(part, models, form))
-    return 1 - wrong(psi[:, left] - psi[:, right], signs)[:, chosen].mean(-1)
+        return models, np.zeros(0, dtype=int)
+    signs = told_apart(meaned(weights_of(part), stacked(part, models, "withstood")))
+    pairs = zip(*pairs_of(len(models)), strict=True)
+    wanted = [(models[one].size != models[other].size) == across for one, other in pairs]
+    return models, np.where(wanted, signs, 0)
 
 
 def wrong(gaps: np.ndarray, signs: np.ndarray) -> np.ndarray:
