@@ -182,6 +182,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     # The weakest class is drawn last, which is on top.
     assert [attacked[name] for name in shown] == sorted(attacked.values(), reverse=True)
     page = made["classwise.md"]
+    assert "hours in trainings" in page
     assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
     assert "(standard, or not seen to keep 10 % there): resnet-standard-fashion-mnist-s1." in page
     assert "No run of CIFAR-10 takes part." in page

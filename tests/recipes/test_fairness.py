@@ -127,6 +127,7 @@ def study(tmp_path, monkeypatch):
 def test_the_page_of_what_is_done_names_what_is_not(study):
     assert (study.done, study.left) == (("trades-0", "pgd-at-0", "trades-1"), ("pgd-at-1",))
     page, drawn, table = (path.read_text() for path in study.pages)
+    assert "hours in trainings" in page
     assert "3 of 4 runs. Not run: pgd-at-1." in page
     assert "| pgd-at | 1 | " in page
     assert "Shirt seen as Coat: not decided" in page

@@ -85,6 +85,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     made = {path.name: path.read_text() for path in found.pages}
     assert set(made) == {"longtail.md", "longtail.svg", "longtail.csv", "longtail-groups.csv"}
     page = made["longtail.md"]
+    assert "hours in trainings" in page
     assert "3 of 84 runs. Not run: la-ir50-s1, at-bsl-ir50-s1" in page
     assert "| cdt-ir50-s1 | " in page
     assert "21 are missing: the finding is not decided" in page

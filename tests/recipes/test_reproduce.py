@@ -9,7 +9,7 @@ from weakspot.cli.entry import main
 from weakspot.errors import InputError
 from weakspot.recipes import catalogue, longtail_pilot, sweeps
 from weakspot.recipes.study import Sets, Step, Study
-from weakspot.recipes.tables import markdown, percent, to_csv
+from weakspot.recipes.tables import markdown, options, percent, to_csv
 
 
 @pytest.fixture
@@ -112,6 +112,7 @@ def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
 def test_tables():
     rows = [{"a": 1, "b": "x"}, {"a": 2, "b": "y, z"}]
     assert markdown(rows) == ["| a | b |", "| --- | --- |", "| 1 | x |", "| 2 | y, z |"]
+    assert options({"epochs": 12, "flip": False}) == "epochs 12, flip False"
     assert markdown([]) == ["(none)"]
     assert to_csv(rows) == 'a,b\n1,x\n2,"y, z"\n'
     assert percent({"accuracy": 0.1234, "low": 0.05, "high": 0.2}) == "12.3 [5.0, 20.0]"

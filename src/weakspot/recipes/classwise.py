@@ -21,8 +21,8 @@ from weakspot.recipes.classwise_verdicts import (
     tied,
     weak_classes,
 )
-from weakspot.recipes.study import Scale, Sets, Step, Study, finished
-from weakspot.recipes.tables import Row, markdown, percent, share, to_csv
+from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
 
@@ -37,13 +37,15 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     found, left = finished(planned, out)
     part = resisting(found)
     weak = [name for name in found if name not in part]
+    training = "; ".join(f"{data}: {options(given)}" for data, given in TRAINING[scale].items())
     lines = [
         "# Class-wise robustness", "",
-        f"Made by `weakspot reproduce classwise --scale {scale}` as [planned](classwise-plan.md): {TRAINING[scale]}; "
+        f"Made by `weakspot reproduce classwise --scale {scale}` as [planned](classwise-plan.md): {training}; "
         f"audited on the first {LIMIT[scale]:,} test images, seed 0. Accuracies in per cent with 95 % intervals; "
         '"attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
-        f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}.", "",
+        f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}. "
+        f"{cost(found, out)}", "",
         "![accuracy and CFPS of each class](classwise.svg)", "",
         "A mark is the mean of the models that take part, a line their range; the upright line is an equal share of "
         "the errors.", "",

@@ -9,8 +9,8 @@ from pathlib import Path
 from weakspot.recipes.fairness_picture import picture
 from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, TRAINING, runs
 from weakspot.recipes.fairness_verdicts import against, differences, ours_claim, pair_share, spat_claim
-from weakspot.recipes.study import Scale, Sets, Step, Study, finished
-from weakspot.recipes.tables import Row, markdown, percent, share, to_csv
+from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
 
@@ -24,13 +24,14 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     planned = runs(scale)
     found, left = finished(planned, out)
     compared = against(found)
-    training = ", ".join(f"{name} {value}" for name, value in TRAINING[scale].items())
     lines = [
         "# SPAT and class fairness", "",
         f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, linf:8/255; "
-        f"{training}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per cent with "
-        "95 % intervals, differences in points; images and seeds are crossed factors where a method has several seeds.",
-        "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.",
+        f"{options(TRAINING[scale])}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per "
+        "cent with 95 % intervals, differences in points; images and seeds are crossed factors where a method has "
+        "several seeds.",
+        "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. "
+        f"{cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
         "", "## Against TRADES", "", ours_claim(compared), "", *markdown(differences(compared)),
         "", f"## {HARD_PAIR[0]} seen as {HARD_PAIR[1]}, and feature space", "", spat_claim(found), "",

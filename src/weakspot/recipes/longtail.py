@@ -14,8 +14,8 @@ from weakspot.recipes import sweeps
 from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
-from weakspot.recipes.study import Scale, Sets, Step, Study, finished
-from weakspot.recipes.tables import markdown, to_csv
+from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.tables import markdown, options, to_csv
 from weakspot.run import Run
 
 
@@ -36,14 +36,14 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     found, left = finished(planned, out)
     swept = sweeps.read_sweeps(out, list(found))
     judged = gained.judge(found, swept)
-    training = ", ".join(f"{name} {value}" for name, value in TRAINING[scale].items())
     lines = [
         "# The long tail", "",
         f"Made by `weakspot reproduce longtail --scale {scale}` as [planned](longtail-plan.md): {DATA[scale]}; "
-        f"{training}; audited on the first {AUDIT[scale]['limit']:,} test images (balanced) under PGD-20 and "
-        "the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are thirds of the "
-        "classes by training count, and each class counts alike.", "",
-        f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}.", "",
+        f"{options(TRAINING[scale])}; audited on the first {AUDIT[scale]['limit']:,} test images (balanced) under "
+        "PGD-20 and the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are "
+        "thirds of the classes by training count, and each class counts alike.", "",
+        f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. "
+        f"{cost(found, out)}", "",
         *sections(found, swept, judged, scale),
     ]  # fmt: skip
     tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}

@@ -3,7 +3,6 @@
 Source: Yu et al., Interpreting and Evaluating Neural Network Robustness, arXiv:1905.04270.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from weakspot.recipes.psi_runs import DATA, FIRST, GRADED, IMAGES, RADIUS, SIZES
 from weakspot.recipes.psi_steps import measured, planes, step
 from weakspot.recipes.psi_surfaces import profile_rows
 from weakspot.recipes.psi_verdicts import verdict_rows
-from weakspot.recipes.study import Scale, Sets, Step, Study
-from weakspot.recipes.tables import markdown, to_csv
+from weakspot.recipes.study import Scale, Sets, Step, Study, trained_for
+from weakspot.recipes.tables import markdown, options, to_csv
 
 DRAWN = 1
 """The place of the network among the sizes whose surfaces are drawn: the middle one."""
@@ -43,10 +42,10 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     lines = [
         "# psi and surfaces", "",
         f"Made by `weakspot reproduce psi --scale {scale}` as [planned](psi-plan.md): {DATA[scale]}, {RADIUS[scale]}, "
-        f"{TRAINING[scale]}; {IMAGES[scale]:,} test images for psi and accuracy, {GRADED[scale]:,} for the grid. psi "
-        'is 1 / the mean of the largest divergence found in the ball; "under attack" is what PGD-20 and APGD-DLR both '
-        "leave right. 95 % intervals: of a seed by images resampled within their classes, of the mean over seeds by "
-        "images and seeds.", "",
+        f"{options(TRAINING[scale])}; {IMAGES[scale]:,} test images for psi and accuracy, {GRADED[scale]:,} for the "
+        'grid. psi is 1 / the mean of the largest divergence found in the ball; "under attack" is what PGD-20 and '
+        "APGD-DLR both leave right. 95 % intervals: of a seed by images resampled within their classes, of the mean "
+        "over seeds by images and seeds.", "",
         f"{len(found)} of {len(planned)} models. Not run: {', '.join(left) if left else 'none'}. Silent, without part "
         f"in any verdict: {', '.join(silent) if silent else 'none'}.", "",
         *sections(found, part, planned, drawn, out), *(f"![{file}]({file})\n" for file in pictures),
@@ -76,11 +75,6 @@ def sections(
     }
     for title, rows in named.items():
         yield from (f"## {title}", "", *markdown(rows), "")
-
-
-def trained_for(folder: Path) -> float:
-    """Seconds of all epochs."""
-    return sum(json.loads(line)["seconds"] for line in (folder / "history.jsonl").read_text().splitlines())
 
 
 STUDY = Study(

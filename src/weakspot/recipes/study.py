@@ -1,5 +1,6 @@
 """A packaged experiment: named steps, each of which can be resumed, and pages that are made of what the steps left."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,3 +129,24 @@ def finished(planned: Sequence[Trained | Adjusted], out: Path) -> tuple[dict[str
     there = [run for run in planned if (run.audited(out) / "summary.json").exists()]
     left = [run.name for run in planned if run not in there]
     return {run.name: weakspot.open_run(run.audited(out)) for run in there}, left
+
+
+def cost(found: Mapping[str, Run], out: Path) -> str:
+    """What the runs that are there took, and on what, in one sentence."""
+    training = sum(trained_for(out / name) for name in found) / 3600
+    audits = sum(run.summary["cost"]["seconds"] or 0 for run in found.values()) / 3600
+    # One sentence for each kind of machine; the runs of a study may be shared out.
+    worlds = [run.manifest["environment"] for run in found.values()]
+    machines = sorted({f"{each['device']}, torch {each['torch']}, {each['threads']} thread(s)" for each in worlds})
+    return (
+        f"Time passed: {training:.1f} hours in trainings, {audits:.1f} in audits, each in one process "
+        f"({'; '.join(machines) if machines else 'no machine yet'})."
+    )
+
+
+def trained_for(folder: Path) -> float:
+    """Seconds of all epochs of a training; 0 for a model that was only adjusted."""
+    history = folder / "history.jsonl"
+    if not history.exists():
+        return 0.0
+    return float(sum(json.loads(line)["seconds"] for line in history.read_text(encoding="utf-8").splitlines()))

@@ -27,6 +27,11 @@ def to_csv(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
+def options(given: Mapping[str, Any]) -> str:
+    """Options of a training as a page lists them: `epochs 12, flip False`."""
+    return ", ".join(f"{name} {value}" for name, value in given.items())
+
+
 def percent(found: Mapping[str, Any], key: str = "accuracy", digits: int = 1) -> str:
     """`12.3 [4.5, 20.1]` of a share with limits `low` and `high`; a dash where there is none."""
     value, low, high = found[key], found["low"], found["high"]
