@@ -4,11 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
 
 import weakspot
+from weakspot.addresses import Radius
 from weakspot.cli.entry import main
 from weakspot.data import Subset, limit
 from weakspot.explaining.files import read_grids, write_grids
+from weakspot.landscape.forms import GAP, GapScaled
 from weakspot.landscape.seen import choose
 from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import psi, psi_runs, psi_surfaces
@@ -16,6 +21,7 @@ from weakspot.recipes.psi_pictures import surfaces_of_one
 from weakspot.recipes.psi_runs import SEEDS, TRAININGS, Model, models
 from weakspot.recipes.psi_steps import files, measured, planes, stored
 from weakspot.recipes.study import Sets
+from weakspot.rng import uniform
 
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
@@ -154,6 +160,43 @@ def test_profiles_are_read_as_they_are_called():
     lost, seen = np.array([True, True, False]), np.array([True, False, True])
     assert psi_surfaces.missed(lost, seen) == 0.5
     assert psi_surfaces.missed(lost & False, seen) is None
+
+
+def test_every_way_ends_inside_the_image_range(monkeypatch):
+    monkeypatch.setattr(psi_surfaces, "IMAGES", 10)
+    monkeypatch.setattr(psi_surfaces, "STEPS", 3)
+    whole, radius, device = weakspot.load_data("fashion-mnist-mini"), Radius.of("linf:0.1"), torch.device("cpu")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    with torch.no_grad():
+        for each in model.parameters():
+            each.copy_(uniform(tuple(each.shape[1:]), torch.arange(len(each)), 0, "test"))
+    made = psi_surfaces.surface(model, GapScaled(GAP), whole, radius, device)
+    rows = choose(whole.labels, 10, 0).tolist()
+    images, labels = whole.batch(rows), whole.labels[rows]
+    assert (images == 0).any()
+    x = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(cross_entropy(model(x), labels, reduction="sum"), x)
+    end = (images + 0.1 * gradient.sign()).clamp(0, 1)
+    with torch.no_grad():
+        expected = cross_entropy(model(end), labels, reduction="none")
+        uncut = cross_entropy(model(images + 0.1 * gradient.sign()), labels, reduction="none")
+    np.testing.assert_allclose(made["gradient/loss"][:, -1], expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(made["gradient/loss"][:, -1] - uncut.numpy()).max() > 0.01
+
+
+def test_every_way_has_its_row_of_margin_and_loss():
+    names = list(psi_surfaces.DIRECTIONS)
+    margins = {"gradient": [2.0, 1, 1], "random": [2.0, 2, 1.5], "psi": [2.0, 1, -1]}
+    losses = {"gradient": [0.0, 1, 1], "random": [0.0, 0.1, 0.2], "psi": [0.0, 1, 4]}
+    table = {f"{name}/margin": np.array([margins[name]]) for name in names}
+    table |= {f"{name}/loss": np.array([losses[name]]) for name in names}
+    rows = list(psi_surfaces.profile_rows({Model("cnn", "trades", SEEDS[0]): table}))
+    assert [row["it falls by"] for row in rows] == ["1.00", "0.50", "3.00"]
+    assert [row["loss rises by"] for row in rows] == ["1.00", "0.20", "4.00"]
+    assert [row["straight, margin"] for row in rows] == ["2.00", "0.00", "0.67"]
+    assert [row["straight, loss"] for row in rows] == ["2.00", "1.00", "0.50"]
+    assert [row["right images lost"] for row in rows] == ["0.0", "0.0", "100.0"]
+    assert [row["lost along psi, not here"] for row in rows] == ["100.0", "100.0", "0.0"]
 
 
 def test_the_image_that_is_drawn_is_the_first_that_all_take_for_its_class(study):

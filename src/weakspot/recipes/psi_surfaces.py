@@ -36,6 +36,8 @@ DIRECTIONS = {"gradient": "loss gradient", "random": "random signs", "psi": "to 
 def surface(model: nn.Module, form: GapScaled, whole: Data, radius: Radius, device: torch.device) -> Table:
     """Margin and cross-entropy on the way to the border of the ball in three directions, and planes of a few images.
 
+    Each way ends inside the image range, as a search does; planes are not cut.
+
     Returns:
         NAME/margin and NAME/loss (images, points) of each direction, the planes of gradient and random signs under
         "plane/", and "label".
@@ -48,11 +50,13 @@ def surface(model: nn.Module, form: GapScaled, whole: Data, radius: Radius, devi
     sample = torch.tensor(at, device=device)
     scaled = Scaled(model, GAP / form.gap if form.gap > 0 else 1.0)
     farthest = Divergence(radius=radius)(model, images, sample, 0, form).images
-    ways = {
+    full = {
         "gradient": loss_gradient(scaled, images, labels, radius),
         "random": rademacher(images, sample, 0, radius),
         "psi": farthest - images,
     }
+    # The search stays inside [0, 1]; the other ways are compared with it and so must stay there as well.
+    ways = {name: (images + way).clamp(0, 1) - images for name, way in full.items()}
     made: Table = {"label": part.labels.numpy()}
     for name, way in ways.items():
         found = profiles(scaled, images, labels, sample, way, torch.linspace(0, 1, POINTS))
@@ -66,22 +70,23 @@ def surface(model: nn.Module, form: GapScaled, whole: Data, radius: Radius, devi
 
 
 def profile_rows(found: Mapping[Model, Table]) -> Iterator[Row]:
-    """A row for each model: how far margin and loss move to the border, and what the loss gradient does not show."""
+    """A row for each model and way: how far margin and loss move to its end, and which images are lost on it."""
     for model, each in found.items():
         margin = {name: each[f"{name}/margin"] for name in DIRECTIONS}
-        loss = each["gradient/loss"]
         right = margin["psi"][:, 0] > 0
         crossed = {name: right & (values.min(1) < 0) for name, values in margin.items()}
-        yield {
-            "model": model.name,
-            "margin at the image": f"{margin['psi'][:, 0].mean():.2f}",
-            **{f"it falls: {title}": f"{fall(margin[name]):.2f}" for name, title in DIRECTIONS.items()},
-            "straight, gradient": number(straight(margin["gradient"])),
-            "loss rises, gradient": f"{(loss[:, -1] - loss[:, 0]).mean():.2f}",
-            "straight, loss": number(straight(-loss)),
-            "right images lost along psi": share(float(crossed["psi"].sum() / max(1, right.sum()))),
-            "of them not along the gradient": share(missed(crossed["psi"], crossed["gradient"])),
-        }
+        for name, title in DIRECTIONS.items():
+            loss = each[f"{name}/loss"]
+            yield {
+                "model": model.name, "way": title,
+                "margin at the image": f"{margin[name][:, 0].mean():.2f}",
+                "it falls by": f"{fall(margin[name]):.2f}",
+                "straight, margin": number(straight(margin[name])),
+                "loss rises by": f"{fall(-loss):.2f}",
+                "straight, loss": number(straight(-loss)),
+                "right images lost": share(float(crossed[name].sum() / max(1, right.sum()))),
+                "lost along psi, not here": share(missed(crossed["psi"], crossed[name])),
+            }  # fmt: skip
 
 
 def fall(profile: np.ndarray) -> float:
