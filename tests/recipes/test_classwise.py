@@ -105,7 +105,7 @@ def test_partial_correlation_against_residuals_of_ranks():
     "low, high, p, kinds, says",
     [
         (0.1, 0.9, 0.01, 6, "yes"), (-0.9, -0.1, 0.01, 6, "against"), (-0.1, 0.9, 0.01, 6, "not resolved"),
-        (0.1, 0.9, 0.06, 6, "not resolved"), (np.nan, np.nan, 0.01, 1, "-"),
+        (0.1, 0.9, 0.06, 6, "not resolved"), (np.nan, np.nan, 0.01, 1, "not resolved"),
     ],
 )  # fmt: skip
 def test_a_tie_is_seen_only_if_deals_and_kinds_say_so(low, high, p, kinds, says):

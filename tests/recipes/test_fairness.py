@@ -9,9 +9,9 @@ import pytest
 
 import weakspot
 from weakspot.data import limit
-from weakspot.recipes import catalogue, fairness, fairness_runs, fairness_verdicts
+from weakspot.recipes import catalogue, fairness, fairness_picture, fairness_runs, fairness_verdicts
 from weakspot.recipes.fairness_runs import LEADING, METHODS, name_of, runs
-from weakspot.recipes.fairness_verdicts import Against, differences, ours_claim, spat_claim
+from weakspot.recipes.fairness_verdicts import Against, differences, ours_claim, pair_change, pair_seen, spat_claim
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
 
@@ -81,39 +81,44 @@ def test_our_own_policy_must_gain_and_not_cost(worst, overall, says):
     assert "not decided" in ours_claim({})
 
 
-def seeing(share):
-    """An audit's object that sees so many of 100 dogs as cats, and nothing else."""
-    run, classes = Run(Path("nowhere")), [{"name": "cat"}, {"name": "dog"}]
-    run.__dict__["summary"] = {"robust": {"classes": classes, "confusion": [[100, 0], [share, 100 - share]]}}
-    return run
-
-
 @pytest.mark.parametrize(
     "trades, spat, says",
     [
-        ((30, 30, 30), (20, 29, 10), "holds (by seed, in points: -10.0, -1.0, -20.0)"),
-        ((30, 30, 30), (20, 30, 10), "is undecided"),
-        ((30, 30, 30), (40, 31, 50), "is contradicted"),
+        ((30, 30, 30), (20, 29, 10), "holds (by seed, in points: -10.0 ["),
+        ((30, 30, 30), (20, 30, 10), "does not hold"),
+        ((30, 30, 30), (40, 31, 50), "does not hold"),
         ((30, 30), (20, 20), "not decided, seeds are missing"),
         ((), (), "not decided, seeds are missing (by seed, in points: none)"),
     ],
 )
-def test_spat_must_lower_the_hard_pair_in_all_seeds(trades, spat, says):
-    found = {name_of("trades", seed): seeing(share) for seed, share in enumerate(trades)}
-    found |= {name_of("spat", seed): seeing(share) for seed, share in enumerate(spat)}
+def test_spat_must_lower_the_hard_pair_in_all_seeds(trades, spat, says, monkeypatch):
+    # A run that sees so many of 100 dogs as cats, the first ones, is no more than that number here.
+    monkeypatch.setattr(fairness_verdicts, "pair_seen", lambda run: np.arange(100) < int(run.folder.name))
+    found = {name_of("trades", seed): Run(Path(str(share))) for seed, share in enumerate(trades)}
+    found |= {name_of("spat", seed): Run(Path(str(share))) for seed, share in enumerate(spat)}
     assert says in spat_claim(found)
+
+
+def test_the_change_of_the_hard_pair_is_paired(monkeypatch):
+    monkeypatch.setattr(
+        fairness_verdicts, "pair_seen", lambda run: np.array([1, 1, 0, 0, 0], bool)[:: int(run.folder.name)]
+    )
+    found = pair_change(Run(Path("1")), Run(Path("-1")))
+    # Two lost, two gained, of five: Wald's interval with a half added to each cell.
+    half = 1.959964 * np.sqrt(5) / 7
+    assert found == pytest.approx({"difference": 0, "low": -half, "high": half})
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Tiny runs of three steps of four."""
     methods = {"trades": ("trades(steps=1)", "none"), "pgd-at": ("n-fgsm", "none")}
-    for module in (fairness_runs, fairness_verdicts):
+    for module in (fairness_runs, fairness_verdicts, fairness_picture):
         monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "LEADING", ("trades", "pgd-at"))
         monkeypatch.setattr(module, "SEEDS", (0, 1))
+    for module in (fairness, fairness_verdicts):
         monkeypatch.setattr(module, "HARD_PAIR", ("Shirt", "Coat"))
-    monkeypatch.setattr(fairness, "HARD_PAIR", ("Shirt", "Coat"))
     monkeypatch.setattr(fairness_runs, "AUDITED", {"cpu": 40})
     tiny = {"model": "lenet5", "epochs": 1, "validation_steps": 1, "select": "last"}
     monkeypatch.setattr(fairness_runs, "TRAINING", {"cpu": tiny})
@@ -132,9 +137,12 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert "| pgd-at | 1 | " in page
     assert "Shirt seen as Coat: not decided" in page
     texts = {each.text for each in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
-    assert {"trades", "pgd-at"} <= texts
+    assert {"trades", "pgd-at (1 of 2 seeds)"} <= texts
     assert len(table.splitlines()) == 1 + 3 * 10
     base, other = (weakspot.open_run(study.folder / f"{name}-audit") for name in ("trades-0", "pgd-at-0"))
+    confusion, names = base.robust["confusion"], [entry["name"] for entry in base.classes]
+    shirts = confusion[names.index("Shirt")]
+    assert pair_seen(base).mean() == pytest.approx(shirts[names.index("Coat")] / sum(shirts))
     row = next(line for line in page.splitlines() if line.startswith("| pgd-at | 1 | "))
     difference = 100 * (other.robust["accuracy"] - base.robust["accuracy"])
     assert float(row.split(" | ")[2].split(" ")[0]) == pytest.approx(difference, abs=0.06)

@@ -5,6 +5,7 @@ import pytest
 
 import weakspot
 from weakspot.analysis.class_means import Estimate
+from weakspot.analysis.measures import Measure
 from weakspot.errors import InputError
 from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs, longtail_verdicts
 from weakspot.recipes.longtail_runs import name_of, runs
@@ -59,6 +60,14 @@ def test_an_error_limits_only_if_all_three_seeds_say_so():
     assert longtail_verdicts.limiting([down, down, down]) == "natural error"
     assert longtail_verdicts.limiting([up, up, open_]) == "neither"
     assert longtail_verdicts.limiting([up, up]) == "-"
+
+
+def test_only_the_leading_imbalance_is_judged():
+    up, open_ = Measure(0.1, 0.05, 0.15, 0.06, 0.14), Measure(0.1, -0.05, 0.25, -0.04, 0.24)
+    assert longtail_verdicts.judged(up, 3, 50) == "better"
+    assert longtail_verdicts.judged(open_, 3, 50) == "not resolved"
+    assert longtail_verdicts.judged(up, 2, 50) == "-"
+    assert longtail_verdicts.judged(up, 3, 10) == "(described)"
 
 
 @pytest.fixture(scope="module")
@@ -118,4 +127,16 @@ def test_errors_and_differences_against_plain_loops(study):
     difference, p = longtail_verdicts.changed(base, other, "robust")
     assert difference == pytest.approx(other.robust["accuracy"] - base.robust["accuracy"])
     assert longtail_verdicts.changed(base, base, "clean") == (0, 1)
+    part = longtail_verdicts.crossed([base], [other], groups=("tail",)).balanced
+    after = other.rows
+    survived = dict.fromkeys(label, True)
+    for sample, correct in zip(after.sample, after.correct, strict=True):
+        survived[int(sample)] &= bool(correct)
+    changes = [
+        np.mean([survived[sample] - held[sample] for sample in label if label[sample] == c], dtype=float)
+        for c in (7, 8, 9)
+    ]
+    assert part.value == pytest.approx(np.mean(changes))
+    everything = longtail_verdicts.crossed([base], [other], groups=("head", "medium", "tail")).overall
+    assert everything.value == pytest.approx(difference)
     assert 0 < p <= 1

@@ -7,8 +7,8 @@ import pytest
 
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import FakeGain
-from weakspot.recipes.longtail_gains import FAMILY, Judged, by_scale, verdict
-from weakspot.recipes.longtail_picture import picture
+from weakspot.recipes.longtail_gains import FAMILY, Judged, by_scale, controls, gains, verdict
+from weakspot.recipes.longtail_picture import label, picture
 from weakspot.recipes.longtail_rules import LOSES, SOURCE, confirmed, fit, power
 from weakspot.recipes.longtail_runs import PLANTED, name_of
 from weakspot.recipes.sweeps import Swept
@@ -62,7 +62,7 @@ def test_the_source_is_confirmed_if_a_method_of_its_own_is_fake_by_scale_and_rob
     made = {name: judged(name in fakes) for name in SOURCE} | {LOSES: judged(not loses)}
     made = {name: each for name, each in made.items() if name not in absent}
     assert confirmed(made).endswith(f": {says}.")
-    assert f"methods: {', '.join(fakes) if fakes else 'none'};" in confirmed(made)
+    assert f"methods: {', '.join(fakes) if fakes else 'none'}; robal-r is " in confirmed(made)
 
 
 def test_a_source_whose_scales_are_not_tried_is_not_decided():
@@ -72,8 +72,10 @@ def test_a_source_whose_scales_are_not_tried_is_not_decided():
 
 @pytest.mark.parametrize("flagged, says", [(3, "fit"), (4, "unfit")])
 def test_the_rule_is_unfit_if_it_flags_more_than_one_in_ten(flagged, says):
-    counts = [{"with a sweep": 20, "flagged by scale": 0}, {"with a sweep": 30, "flagged by scale": flagged}]
-    assert fit(counts).endswith(f": {says}.")
+    rest = {"number": 31, "fake gain flagged": 5}
+    counts = [{"with a sweep": 20, "flagged by scale": 0}, {"with a sweep": 30, "flagged by scale": flagged, **rest}]
+    assert f"(36 are planned) the rule flags {flagged} by scale" in fit(counts, 36)
+    assert fit(counts, 36).endswith(f": {says}. The fake gain alone flags 5 of 31.")
 
 
 def test_planted_scales_must_be_flagged_where_they_make_more_than_a_point():
@@ -92,6 +94,20 @@ def test_the_picture_names_each_method_but_the_planted_and_marks_the_fake():
     assert {name for name in FAMILY if name != "cdt"} | {"cdt (fake by scale)"} <= texts
     assert not texts & set(PLANTED)
     assert picture(made) == drawn
+
+
+def test_a_star_marks_who_is_judged_without_a_correction():
+    beside = Judged(judged(True).gain, None, True)
+    assert label("trades", beside) == "trades * (fake by scale)"
+    assert label("cdt", judged(False)) == "cdt"
+    assert [row["verdict"] for row in gains({"trades": beside, "cdt": judged(True)})] == [
+        "fake by scale *", "fake by scale",
+    ]  # fmt: skip
+
+
+def test_all_planned_pairs_of_plain_models_are_counted():
+    pairs = [pair for each in controls().values() for pair in each]
+    assert len(pairs) == len(set(pairs)) == 36
 
 
 def test_the_picture_of_nothing_is_a_picture():

@@ -47,8 +47,9 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}. "
         f"{cost(found, out)}", "",
         "![accuracy and CFPS of each class](classwise.svg)", "",
-        "A mark is the mean of the models that take part, a line their range; the upright line is an equal share of "
-        "the errors.", "",
+        "A mark is the mean of the models that take part under attack, a line their range; the upright line is an "
+        "equal share of the errors. The interval of a tie below is over kinds of model and not over images; its p "
+        "deals one figure to the classes at random.", "",
         *sections(found, part),
     ]  # fmt: skip
     text = "\n".join(lines)
@@ -63,6 +64,9 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]
     parts = {
         "Is CFPS tied to vulnerability beyond coupling?": [
             *markdown(family(found, PRIMARY, ("attractive classes resist", "attractive classes are weak"))), "",
+            "Not seen does not mean that coupling explains all. Below, described: the same with plain CFPS, and of "
+            "each run its correlation beside the range that it would have by chance and coupling alone, its "
+            "attractiveness dealt to the classes at random.", "",
             *markdown(plain), "", *markdown(couplings(part)),
         ],
         "Are the weak classes the same?": [

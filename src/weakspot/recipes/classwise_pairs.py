@@ -39,7 +39,7 @@ def always_open(part: Mapping[str, Run]) -> list[str]:
             sets.append({(each["source"], each["target"]) for each in pairs["top"][:OPEN]})
         shared = sorted(set.intersection(*sets)) if sets else []
         named = ", ".join(f"{source} to {target}" for source, target in shared) or "none"
-        lines.append(f"{data}, among the {OPEN} most open pairs of all {len(sets)} kinds: {named}.")
+        lines.append(f"{data}, among the {OPEN} most open pairs of the {len(sets)} kinds that take part: {named}.")
     return lines
 
 

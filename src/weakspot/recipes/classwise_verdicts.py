@@ -55,15 +55,13 @@ def tied(found: Mapping[str, Run], data: str, first: str, last: str) -> Tie:
 
 def verdict(found: Tie, p: float, words: tuple[str, str]) -> str:
     """The rule's words: both the deals of the classes and the interval over kinds must say so."""
-    if found.kinds < 2:
-        return "-"
     if p >= ALPHA or not (found.low > 0 or found.high < 0):
         return "not resolved"
     return words[0] if found.low > 0 else words[1]
 
 
 def couplings(part: Mapping[str, Run]) -> Iterator[Row]:
-    """Each of the runs that resist: CFPS with accuracy, and the range of errors that attract nowhere."""
+    """Each of the runs that resist: CFPS with accuracy, and its range with attractiveness dealt at random."""
     for data in DATA:
         made = {name: coupled(run) for name, run in part.items() if f"-{data}-s" in name}
         p = holm(np.array([each.p for each in made.values()]))
@@ -72,7 +70,7 @@ def couplings(part: Mapping[str, Run]) -> Iterator[Row]:
                 "run": name,
                 "CFPS, accuracy": f"{number(each.over_images.value)} [{number(each.over_images.low)}, "
                 f"{number(each.over_images.high)}]",
-                "if nothing attracts": f"{number(each.null_low)} to {number(each.null_high)}",
+                "if dealt at random": f"{number(each.null_low)} to {number(each.null_high)}",
                 "attractiveness, accuracy": number(each.uncoupled.value),
                 "Holm's p": number(float(adjusted), 3),
             }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weakspot.recipes.fairness_picture import picture
 from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, TRAINING, runs
-from weakspot.recipes.fairness_verdicts import against, differences, ours_claim, pair_share, spat_claim
+from weakspot.recipes.fairness_verdicts import against, differences, ours_claim, pair_seen, spat_claim
 from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
@@ -33,8 +33,14 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. "
         f"{cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
-        "", "## Against TRADES", "", ours_claim(compared), "", *markdown(differences(compared)),
+        "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), a dot for each "
+        "seed; grey: one seed. The lowest of ten classes is a little too low in all.",
+        "", "## Against TRADES", "", ours_claim(compared), "",
+        "The difference of the worst class is that of the lowest classes, seed by seed; from and to name the lowest of "
+        "the mean over seeds.", "", *markdown(differences(compared)),
         "", f"## {HARD_PAIR[0]} seen as {HARD_PAIR[1]}, and feature space", "", spat_claim(found), "",
+        "Features are in each model's own unit: compare models by distance / spread and purity, not by the two columns "
+        "before.", "",
         *markdown(hard_pair(found)), "", "## Models", "", *markdown(models(found)), "",
     ]  # fmt: skip
     text = "\n".join(lines)
@@ -64,11 +70,17 @@ def hard_pair(found: Mapping[str, Run]) -> Iterator[Row]:
         clean = latent["classes"][[entry["name"] for entry in run.classes].index(HARD_PAIR[0])]["clean"]
         yield {
             "run": name,
-            f"{HARD_PAIR[0]} as {HARD_PAIR[1]}": share(pair_share(run)),
+            f"{HARD_PAIR[0]} as {HARD_PAIR[1]}": share(float(pair_seen(run).mean())),
             f"spread of {HARD_PAIR[0]}": f"{clean['spread']['value']:.2f}",
             "to the nearest class": f"{clean['distance']['value']:.2f} ({clean['nearest']})",
+            "distance / spread": f"{relative(clean['distance']['value'], clean['spread']['value']):.2f}",
             "purity": f"{clean['purity']['value']:.2f}",
         }
+
+
+def relative(distance: float | None, spread: float | None) -> float:
+    """The distance in units of the spread, which no unit of the features can change; NaN where one is undefined."""
+    return distance / spread if distance is not None and spread else float("nan")
 
 
 def classes(found: Mapping[str, Run]) -> Sequence[Row]:

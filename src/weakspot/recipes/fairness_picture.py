@@ -25,7 +25,8 @@ def picture(found: Mapping[str, Run]) -> str:
         colour = ROBUST if name == BASE else CLEAN if name in LEADING else MUTED
         axes.scatter(points[:, 0], points[:, 1], s=8, color=colour, zorder=2)
         axes.scatter(x, y, s=36, marker="D" if name in LEADING else "o", color=colour, zorder=3)
-        axes.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8, color=INK)
+        seeds = f" ({len(points)} of {len(SEEDS)} seeds)" if name in LEADING and len(points) < len(SEEDS) else ""
+        axes.annotate(f"{name}{seeds}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8, color=INK)
         if name == BASE:
             axes.axvline(x, color=ROBUST, linewidth=0.8, linestyle="--", zorder=1)
             axes.axhline(y, color=ROBUST, linewidth=0.8, linestyle="--", zorder=1)

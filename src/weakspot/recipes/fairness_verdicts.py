@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import weakspot
-from weakspot.analysis.paired import holm, mcnemar
+from weakspot.analysis.paired import agresti_min, holm, mcnemar
+from weakspot.analysis.scores import attacked
 from weakspot.recipes.fairness_runs import BASE, HARD_PAIR, LEADING, METHODS, SEEDS, name_of
 from weakspot.recipes.tables import Row, percent
 from weakspot.run import Run
@@ -63,7 +64,7 @@ def differences(compared: Mapping[str, Against]) -> Iterator[Row]:
             "method": name,
             "seeds": each.seeds,
             "robust": percent(each.overall, "difference"),
-            f"Holm's p, seed {SEEDS[0]}": "-" if each.p is None else f"{each.p:.2g}",
+            f"Holm's p of {len(METHODS) - 1}, seed {SEEDS[0]}": "-" if each.p is None else f"{each.p:.2g}",
             "worst class": percent(each.worst, "difference"),
             "from, to": f"{each.worst['first_class']}, {each.worst['last_class']}",
             "verdict": each.says if judged else "(described)",
@@ -88,26 +89,35 @@ def robust_rows(run: Run) -> np.ndarray:
     return held
 
 
-def pair_share(run: Run) -> float:
-    """The share of the hard pair's first class that is seen as the second one under attack."""
-    confusion = run.robust["confusion"]
-    assert confusion is not None, "ten classes have a full table"
-    source, target = ([entry["name"] for entry in run.classes].index(each) for each in HARD_PAIR)
-    return confusion[source][target] / max(sum(confusion[source]), 1)
+def pair_seen(run: Run) -> np.ndarray:
+    """Of each image of the hard pair's first class whether it is seen as the second one under attack."""
+    worst = attacked(run.manifest["threats"], run.rows)["robust"]
+    source, target = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
+    order = np.argsort(worst.sample)
+    return worst.prediction[order][worst.label[order] == source] == target
+
+
+def pair_change(first: Run, last: Run) -> Mapping[str, float]:
+    """The change of that share, paired by image, with its limits."""
+    before, after = pair_seen(first), pair_seen(last)
+    lost, gained = np.array((before & ~after).sum()), np.array((after & ~before).sum())
+    limits = agresti_min(lost, gained, np.array(len(before)))
+    return {"difference": float(gained - lost) / len(before), "low": float(limits.low), "high": float(limits.high)}
 
 
 def spat_claim(found: Mapping[str, Run]) -> str:
     """Rule 3: whether the hard pair's share is lower under SPAT in all seeds."""
     pairs = [(found.get(name_of(BASE, seed)), found.get(name_of(SPAT, seed))) for seed in SEEDS]
-    changes = [pair_share(last) - pair_share(first) for first, last in pairs if first and last]
+    changes = [pair_change(first, last) for first, last in pairs if first and last]
     if len(changes) < len(SEEDS):
         says = "not decided, seeds are missing"
-    elif all(change < 0 for change in changes):
-        says = "holds"
     else:
-        says = "is contradicted" if all(change > 0 for change in changes) else "is undecided"
-    listed = ", ".join(f"{100 * change:+.1f}" for change in changes) if changes else "none"
-    return f"SPAT's claim, fewer of {HARD_PAIR[0]} seen as {HARD_PAIR[1]}: {says} (by seed, in points: {listed})."
+        says = "holds" if all(change["difference"] < 0 for change in changes) else "does not hold"
+    listed = ", ".join(percent(change, "difference") for change in changes) if changes else "none"
+    return (
+        f"SPAT's claim, fewer of {HARD_PAIR[0]} seen as {HARD_PAIR[1]}: {says} (by seed, in points: {listed}). Three "
+        "lower shares come by chance in one of eight studies, if SPAT changes nothing."
+    )
 
 
 def ours_claim(compared: Mapping[str, Against]) -> str:

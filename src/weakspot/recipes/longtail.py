@@ -54,15 +54,17 @@ def sections(
     found: Mapping[str, Run], swept: Mapping[str, sweeps.Swept], judged: Mapping[str, gained.Judged], scale: Scale
 ) -> Iterator[str]:
     """The lines of all tables and verdicts."""
-    alarms = list(gained.alarms(found, swept))
+    alarms, planned = list(gained.alarms(found, swept)), sum(len(pairs) for pairs in gained.controls().values())
     parts = {
         f"Fake gain over {gained.BASE}": [
             "![gains under PGD-20 and under all attacks](longtail.svg)", "",
+            "A line from the gain under PGD-20 to the gain under all attacks; thick where the rule says "
+            f'"{gained.FAKE}". A star: beside the family, judged by its own interval and without a correction.', "",
             rules.confirmed(judged), "", *markdown(gained.gains(judged)),
         ],
         "PGD-20 by scale of the logits": markdown(sweeps.sweep_rows(swept)),
         "Fake gain by seed": markdown(gained.stable(found)),
-        "False alarms and power": [rules.fit(alarms), "", rules.power(judged, swept), "", *markdown(alarms)],
+        "False alarms and power": [rules.fit(alarms, planned), "", rules.power(judged, swept), "", *markdown(alarms)],
         "Is natural accuracy easily raised?": [verdicts.easily(found), "", *markdown(verdicts.raised(found))],
         "What limits the tail: boundary error less natural error": markdown(verdicts.limits(found)),
         "RoBal against its rivals, intervals of 98.75 %": markdown(verdicts.rivals(found)),

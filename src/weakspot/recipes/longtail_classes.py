@@ -27,8 +27,8 @@ def rare_or_hard(found: Mapping[str, Run], names: Sequence[str] = ORDERED) -> li
     listed = ", ".join(f"{name} {signed(one['value'])}" for name, one in hardness)
     return [
         f"Of the variance of robust accuracy over runs and classes {hard} % belongs to the class (hard), {rare} % to "
-        f"its training count (rare), {rest} % to neither; ten times the images bring {slope} points. Rarity costs: "
-        f"{'yes' if costs else 'not seen'}; {order}.",
+        f"its training count (rare), {rest} % to neither; ten times the images bring {slope} points (the intervals "
+        f"resample images, not trainings). Rarity costs: {'yes' if costs else 'not seen'}; {order}.",
         "",
         f"Hardness at the mean count, in points: {listed}.",
     ]

@@ -81,7 +81,7 @@ def gains(judged: Mapping[str, Judged]) -> Iterator[Row]:
             "fake gain": percent(vars(each.gain.overall), "value"),
             "Holm's p": "-" if each.p is None else f"{each.p:.2g}",
             "by scale": {True: "yes", False: "no", None: "-"}[each.scale],
-            "verdict": each.says,
+            "verdict": each.says if each.p is not None else f"{each.says} *",
         }
 
 
@@ -108,12 +108,15 @@ def stable(found: Mapping[str, Run]) -> Iterator[Row]:
 
 def alarms(found: Mapping[str, Run], swept: Mapping[str, Swept]) -> Iterator[Row]:
     """How often the rule flags pairs of models whose logits nothing scales."""
-    controls = {
-        f"{name}, two seeds": list(permutations((name_of(name, seed) for seed in SEEDS), 2)) for name in UNSCALED
-    }
+    return counted(controls(), found, swept)
+
+
+def controls() -> dict[str, list[tuple[str, str]]]:
+    """The planned pairs (baseline, other) by their kind."""
+    pairs = {f"{name}, two seeds": list(permutations((name_of(name, seed) for seed in SEEDS), 2)) for name in UNSCALED}
     for name in ("trades", "balanced"):
-        controls[f"{name} over {BASE}"] = [(name_of(BASE, seed), name_of(name, seed)) for seed in SEEDS]
-    return counted(controls, found, swept)
+        pairs[f"{name} over {BASE}"] = [(name_of(BASE, seed), name_of(name, seed)) for seed in SEEDS]
+    return pairs
 
 
 def sweeps_wanted() -> tuple[str, ...]:

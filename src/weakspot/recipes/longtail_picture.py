@@ -26,8 +26,14 @@ def picture(judged: Mapping[str, Judged]) -> str:
     axes.scatter(strong, rows, s=26, color=ROBUST, marker="D", label="under all attacks", zorder=2)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=0)
     tidy(axes)
-    axes.set_yticks(rows, labels=[f"{name} ({FAKE})" if shown[name].says == FAKE else name for name in order])
+    axes.set_yticks(rows, labels=[label(name, shown[name]) for name in order])
     grid_lines(axes, "x")
     named(axes, f"robust accuracy, points over {BASE}", "")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8)
     return svg(figure)
+
+
+def label(name: str, each: Judged) -> str:
+    """A model's name, with a star if it is judged without a correction, and what its gain is if it is fake by scale."""
+    starred = name if each.p is not None else f"{name} *"
+    return f"{starred} ({FAKE})" if each.says == FAKE else starred

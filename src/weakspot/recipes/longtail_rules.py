@@ -26,18 +26,27 @@ def confirmed(judged: Mapping[str, Judged]) -> str:
     else:
         says = "the source is not confirmed"
     listed = ", ".join(fake) if fake else "none"
-    kept = f"{LOSES} is {judged[LOSES].says!r}" if LOSES in judged else f"{LOSES} is missing"
+    kept = ", ".join(f"{name} is {judged[name].says if name in judged else 'missing'}" for name in ("robal-r", LOSES))
     return f"Fake by scale of the source's methods: {listed}; {kept}: {says}."
 
 
-def fit(counts: Sequence[Row]) -> str:
-    """Say whether the rule flags plain models too often; `counts` are the rows of false alarms, the sum last."""
+def fit(counts: Sequence[Row], planned: int) -> str:
+    """Say whether the rule flags plain models too often; `counts` are the rows of false alarms, the sum last.
+
+    Args:
+        counts: As of `longtail_gains.alarms`.
+        planned: The pairs of the plan.
+
+    """
     total = counts[-1]
     flagged, tried = total["flagged by scale"], total["with a sweep"]
     if not tried:
         return "No pair of plain models is there."
     says = "unfit" if flagged > MOST_ALARMS * tried else "fit"
-    return f"Of {tried} pairs of plain models the rule flags {flagged} by scale, at most one in ten asked for: {says}."
+    return (
+        f"Of {tried} pairs of plain models ({planned} are planned) the rule flags {flagged} by scale, at most one in "
+        f"ten asked for: {says}. The fake gain alone flags {total['fake gain flagged']} of {total['number']}."
+    )
 
 
 def power(judged: Mapping[str, Judged], swept: Mapping[str, Swept]) -> str:

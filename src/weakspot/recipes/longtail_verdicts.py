@@ -9,7 +9,7 @@ from weakspot.analysis.class_means import Estimate, evenly, weighted
 from weakspot.analysis.compare import Comparison, compare
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.paired import mcnemar
-from weakspot.analysis.scores import scores
+from weakspot.analysis.scores import Scores, scores
 from weakspot.recipes.longtail_gains import ALPHA, BASE, FAMILY, corrected
 from weakspot.recipes.longtail_runs import AT_ALL_RATIOS, OTHER_RATIOS, RATIO, SEEDS, name_of
 from weakspot.recipes.longtail_tables import survivals
@@ -52,10 +52,10 @@ def raised(found: Mapping[str, Run]) -> Iterator[Row]:
         yield {
             "run": name_of(name),
             "clean": signed(clean[name][0]),
-            "p": f"{clean[name][1]:.2g}",
+            "Holm's p": f"{clean[name][1]:.2g}",
             "raised": seen(clean[name]),
             "robust": signed(robust[name][0]),
-            "p, robust": f"{robust[name][1]:.2g}",
+            "Holm's p, robust": f"{robust[name][1]:.2g}",
             "raised, robust": seen(robust[name]),
         }
 
@@ -73,7 +73,7 @@ def easily(found: Mapping[str, Run]) -> str:
     )
     return (
         f"Clean accuracy is seen raised by {clean} of {planned} models, robust accuracy by {robust}; {missing} are "
-        f"missing: the finding {says}."
+        f"missing: the finding {says}. The planted, whose decisions are those of their base, do not count."
     )
 
 
@@ -129,22 +129,41 @@ def rivals(found: Mapping[str, Run]) -> Iterator[Row]:
                 there = [(one, two) for one, two in pairs if one and two]
                 if not there:
                     continue
-                made = crossed([one for one, _ in there], [two for _, two in there])
+                sides = [one for one, _ in there], [two for _, two in there]
+                made = crossed(*sides, groups=("head", "medium", "tail"))
                 yield {
                     "imbalance": each,
                     "RoBal": name,
                     "against": rival,
                     "seeds": len(there),
                     "robust, all images": limited(made.overall),
-                    "verdict": "-" if len(there) < len(SEEDS) else better(made.overall),
+                    "verdict": judged(made.overall, len(there), each),
+                    "tail group": limited(crossed(*sides, groups=("tail",)).balanced),
                     "worst class": limited(made.worst),
                 }
 
 
-def crossed(first: Sequence[Run], last: Sequence[Run]) -> Comparison:
-    """Robust accuracy, last less first, at the corrected level; images and seeds are crossed."""
-    one, two = ([scores(run.manifest["threats"], run.rows)["robust"] for run in side] for side in (first, last))
-    return compare(one, two, len(first[0].classes), 0, level=LEVEL)
+def crossed(first: Sequence[Run], last: Sequence[Run], groups: Sequence[str]) -> Comparison:
+    """Robust accuracy on these groups of classes, last less first, at the corrected level; images and seeds crossed."""
+    imbalance = first[0].summary["imbalance"]
+    assert imbalance is not None, "the run was trained on a long tail"
+    part = np.isin(imbalance["members"], groups)
+    one, two = ([of_classes(run, part) for run in side] for side in (first, last))
+    return compare(one, two, len(part), 0, level=LEVEL)
+
+
+def of_classes(run: Run, part: np.ndarray) -> Scores:
+    """The images of some classes (K,), right or wrong under attack."""
+    found = scores(run.manifest["threats"], run.rows)["robust"]
+    kept = part[found.label]
+    return Scores(found.sample[kept], found.label[kept], found.score[kept])
+
+
+def judged(found: Measure, seeds: int, ratio: int) -> str:
+    """The verdict, which needs all seeds; the other imbalances are described."""
+    if ratio != RATIO:
+        return "(described)"
+    return "-" if seeds < len(SEEDS) else better(found)
 
 
 def better(found: Measure) -> str:
