@@ -7,22 +7,36 @@ import pytest
 from scipy.stats import kendalltau
 from scipy.stats import t as student
 
+from weakspot.recipes import psi_rankings, psi_verdicts
 from weakspot.recipes import psi_tables as tables
-from weakspot.recipes import psi_verdicts
-from weakspot.recipes.psi_claims import Measured, agreement, order, separated, speaks, wrong
+from weakspot.recipes.psi_claims import (
+    FEWEST,
+    Measured,
+    agreement,
+    counted_pairs,
+    order,
+    separated,
+    speaks,
+    wrong,
+)
 from weakspot.recipes.psi_measure import GRADIENTS, LADDER, OTHER_STEP, RESTARTS, STEPS
 from weakspot.recipes.psi_rankings import (
     BUDGETS,
+    REPEATS,
+    agreed,
     at_equal_cost,
     cheapest,
     costs,
     crosses,
+    errors_of_data,
     errors_of_few,
+    few,
+    images_of,
     ranked,
     turned_by_one_setting,
     turned_by_settings,
 )
-from weakspot.recipes.psi_resampling import graded, limits, meaned, psi_of, resamples, tau, told_apart
+from weakspot.recipes.psi_resampling import centred, graded, limits, meaned, psi_of, resamples, side, tau, told_apart
 from weakspot.recipes.psi_runs import N_FGSM, NATURAL, SEEDS, TRAININGS, Model, models
 from weakspot.recipes.psi_verdicts import (
     ENDPOINTS,
@@ -30,6 +44,7 @@ from weakspot.recipes.psi_verdicts import (
     Judged,
     judge,
     judge_all,
+    made_of,
     over_seeds,
     verdict,
     verdict_rows,
@@ -105,6 +120,28 @@ def test_tau_against_scipy():
     expected = [kendalltau(one, two).statistic for one, two in zip(first, second, strict=True)]
     np.testing.assert_allclose(tau(first, second), expected)
     assert tau(np.ones(5), first[0, :5]) == 0
+
+
+def test_models_with_as_many_right_images_are_a_tie_in_every_resample():
+    random = np.random.default_rng(4)
+    counts = np.rint(resamples(LABEL) * len(LABEL)).astype(int)
+    one, two = (random.permutation(len(LABEL)) < 100 for _ in range(2))
+    means = meaned(resamples(LABEL), np.stack([one, two]))
+    gaps = means[:, 0] - means[:, 1]
+    whole = counts @ one.astype(int) - counts @ two.astype(int)
+    assert (gaps[whole == 0] != 0).any()  # what summing leaves
+    np.testing.assert_array_equal(side(gaps), np.sign(whole))
+    np.testing.assert_array_equal(wrong(gaps, np.ones(len(gaps)))[whole == 0], 0.5)
+
+
+def test_limits_around_the_value_against_the_formula():
+    drawn = np.random.default_rng(5).normal(0.3, 0.1, 2001)
+    drawn[0] = 0.2
+    value, low, high = centred(drawn)
+    off = student.ppf(0.975, np.inf) * np.std(drawn[1:])
+    assert (value, low, high) == pytest.approx((0.2, 0.2 - off, 0.2 + off))
+    assert limits(drawn)[1] > low  # the percentiles lie to the right of it
+    assert centred(drawn, 0.1, 0.3) == (0.2, 0.1, 0.3)
 
 
 def test_told_apart_against_a_plain_loop():
@@ -197,9 +234,37 @@ def test_errors_of_few_images_are_those_of_drawing_them():
             bad.append(wrong(gaps, found.signs[0])[found.signs[0] != 0].mean())
         assert row[-1] == pytest.approx(np.mean(bad), abs=4 * np.std(bad) * np.sqrt(1 / 300 + 1 / 200))
     assert (np.diff(made[:, -1]) < 0).all()
+    np.testing.assert_array_equal(made, errors_of_data(found, "pgd"))
 
 
-def test_both_figures_are_compared_at_the_same_passes():
+def test_errors_of_few_images_of_a_resample_against_a_plain_loop():
+    found = ranked(of_seed(study()), natural=False)
+    at, size = 7, BUDGETS[0]
+    counts = np.rint(found.weights[at] * len(LABEL)).astype(int)
+    pool = [image for image, often in enumerate(counts) for _ in range(often)]
+    assert images_of(found.weights[1:])[at - 1].tolist() == pool
+    random, bad = np.random.default_rng(6), []
+    left, right = np.triu_indices(12, 1)
+    for _ in range(400):
+        means = found.grids["psi"].rungs[0][:, random.choice(pool, size)].mean(1)
+        bad.append(wrong(means[left] - means[right], found.signs[at])[found.signs[at] != 0].mean())
+    made = errors_of_few(found, "psi")[at, 0, 0]
+    assert made == pytest.approx(np.mean(bad), abs=4 * np.std(bad) * np.sqrt(1 / 400 + 1 / REPEATS))
+
+
+def test_few_images_are_drawn_from_each_resample_as_often_as_it_holds_them():
+    weights = resamples(LABEL, draws=3)[1:]
+    random, held = np.random.default_rng(0), images_of(weights)
+    drawn = np.stack([few(random, held, 25) for _ in range(2000)])
+    np.testing.assert_allclose(drawn.sum(-1), 1)
+    np.testing.assert_allclose(drawn * 25, np.rint(drawn * 25), atol=1e-9)
+    assert (drawn[:, weights == 0] == 0).all()
+    error = np.sqrt(weights * (1 - weights) / 25 / 2000)
+    assert (np.abs(drawn.mean(0) - weights) <= 5 * error).all()
+
+
+def test_both_figures_are_compared_at_the_same_passes(monkeypatch):
+    monkeypatch.setattr(psi_rankings, "REPEATS", 2)
     found = ranked(of_seed(study()))
     assert costs(found).tolist() == [10, 18, 34, 66]
     psi, pgd = at_equal_cost(found)
@@ -223,6 +288,9 @@ def test_an_endpoint_over_seeds_against_the_formula():
     assert (found.low, found.high) == pytest.approx(student.interval(0.95, freedom, drawn[0].mean(), error))
     assert found.p == pytest.approx(2 * student.sf(abs(drawn[0].mean() - 0.5) / error, freedom))
     assert found.each[1] == limits(drawn[:, 1])
+    turned = over_seeds(drawn, 0.5, centred)
+    assert turned.each[1] == centred(drawn[:, 1])
+    assert (turned.low, turned.high, turned.p) == (found.low, found.high, found.p)
     still = np.ones((11, 3))
     assert (over_seeds(still).p, over_seeds(still, 1.0).p) == (0, 1)
     assert over_seeds(np.full((11, 3), np.nan)) == UNDEFINED
@@ -244,6 +312,7 @@ def test_holm_is_of_the_endpoints_of_a_claim(monkeypatch):
     p = dict(zip(few, (0.02, 0.04, 0.03), strict=True))
     monkeypatch.setattr(psi_verdicts, "judge", lambda one, found, planned: Judged(1.0, 0.9, 1.1, p[one]))
     assert [each for *_, each in judge_all({}, ())] == pytest.approx([0.04, 0.04, 0.03])
+    monkeypatch.setattr(psi_verdicts, "made_of", lambda *_: "-")
     (first, *_, last) = verdict_rows({}, ())
     assert (first["verdict"], first["seeds yes / no / open"], last["mean"]) == ("holds", "-", "1 [0.9, 1]")
 
@@ -274,6 +343,19 @@ def test_what_is_missing_is_undecided_and_what_is_silent_takes_no_part():
     assert judge(named("1b"), silent, planned).each[0] == judge(named("1b"), found, planned).each[0]
     assert says(silent, "1b") == "holds"
     assert says(silent, "order natural < N-FGSM") == "holds"
+    one = named("order natural < N-FGSM")
+    assert made_of(one, silent, planned) == "networks 3, 2, 3"
+    assert made_of(one, without, planned) == "networks 3, -, 3"
+    assert made_of(named("1a"), silent, planned) == "models 12, 11, 12"
+
+
+def test_the_pairs_of_an_endpoint_are_those_it_is_drawn_from():
+    found, planned = study(), models("cpu")
+    part = {model: each for model, each in of_seed(found).items() if model.training != NATURAL}
+    each = made_of(named("1b"), found, planned).removeprefix("pairs ").split(", ")
+    assert each[0] == str(np.abs(counted_pairs(part)[1]).sum())
+    assert made_of(named("2 the same"), found, planned) == "pairs 66, 66, 66"
+    assert agreed(of_seed(study(honest=False))) < FEWEST
 
 
 def test_tables_of_made_up_models():

@@ -11,7 +11,7 @@ import numpy as np
 
 from weakspot.analysis.intervals import wilson
 from weakspot.explaining.files import Table
-from weakspot.recipes.psi_resampling import Weights, ln_ratio, meaned, pairs_of, psi_of, resamples, told_apart
+from weakspot.recipes.psi_resampling import Weights, ln_ratio, meaned, pairs_of, psi_of, resamples, side, told_apart
 from weakspot.recipes.psi_runs import ATTACKED, NATURAL, TRAININGS, Model
 
 PRIMARY_FORM = "B"
@@ -72,6 +72,12 @@ def order_by_size(
     return found
 
 
+def networks(part: Part, weaker: str, stronger: str) -> int:
+    """How many networks have both trainings, and so take part in `order`."""
+    sizes = [{model.size for model in part if model.training == each} for each in (weaker, stronger)]
+    return len(sizes[0] & sizes[1])
+
+
 def separated(part: Part, form: str = PRIMARY_FORM) -> np.ndarray | None:
     """Claim 1a: ln of the lowest psi of a model trained on attacks over the highest of a natural one."""
     natural = [model for model in part if model.training == NATURAL]
@@ -113,9 +119,14 @@ def counted_pairs(part: Part, *, across: bool = True, natural: bool = False) -> 
     return models, np.where(wanted, signs, 0)
 
 
+def pairs_counted(part: Part) -> int:
+    """How many pairs claim 1b is drawn from."""
+    return int(np.abs(counted_pairs(part)[1]).sum())
+
+
 def wrong(gaps: np.ndarray, signs: np.ndarray) -> np.ndarray:
     """1 where the gap of a pair (the last axis) has the other sign than it should, 1/2 where there is none, else 0."""
-    return (1 - np.sign(gaps) * signs) / 2
+    return (1 - side(gaps) * signs) / 2
 
 
 def known_pairs(part: Part, form: str = PRIMARY_FORM) -> tuple[int, int, int]:

@@ -12,12 +12,12 @@ from jaxtyping import Float, Int
 
 from weakspot.recipes.psi_claims import FEWEST, Part, wrong
 from weakspot.recipes.psi_measure import GRADIENTS, LADDER, STEPS
-from weakspot.recipes.psi_resampling import Graded, Weights, graded, meaned, pairs_of, resamples
+from weakspot.recipes.psi_resampling import Graded, Weights, graded, meaned, pairs_of, resamples, side
 from weakspot.recipes.psi_runs import NATURAL
 
 BUDGETS = (25, 50, 100)
 """Images."""
-REPEATS, EXACT = 5, 200
+REPEATS, EXACT = 20, 200
 """How often so many images are drawn from a resample, and from the data."""
 ENOUGH = 0.1
 """A ranking with this share of errors at most is called reliable."""
@@ -39,16 +39,26 @@ class Ranked(NamedTuple):
 
 def ranked(part: Part, *, natural: bool = True) -> Ranked | None:
     """What claims 2 and 3 are drawn from; None with too few pairs. `natural`: with the natural models."""
+    found = compared(part, natural=natural)
+    return found if found is not None and np.abs(found.signs[0]).sum() >= FEWEST else None
+
+
+def agreed(part: Part, *, natural: bool = True) -> int:
+    """How many pairs both references order alike."""
+    found = compared(part, natural=natural)
+    return 0 if found is None else int(np.abs(found.signs[0]).sum())
+
+
+def compared(part: Part, *, natural: bool = True) -> Ranked | None:
+    """The same with however few pairs; None with fewer than two models."""
     grids = [each.grid for model, each in part.items() if natural or model.training != NATURAL]
     if len(grids) < 2:
         return None
     weights, found = resamples(grids[0]["label"]), graded(grids, GRADIENTS, LADDER, STEPS)
     left, right = pairs_of(len(grids))
     means = [meaned(weights, found[figure].reference) for figure in FIGURES]
-    psi, pgd = (np.sign(mean[:, left] - mean[:, right]).astype(int) for mean in means)
+    psi, pgd = (side(mean[:, left] - mean[:, right]).astype(int) for mean in means)
     signs = np.where(psi == pgd, psi, 0)
-    if np.abs(signs[0]).sum() < FEWEST:
-        return None
     passes = {
         "psi": np.array([float(grids[0][f"passes_{gradients}"]) for gradients in LADDER]),
         "pgd": np.array([2.0 * gradients + 2 for gradients in LADDER]),
@@ -107,14 +117,37 @@ def over_pairs(each: Float[np.ndarray, "... pairs"], signs: Int[np.ndarray, "...
 
 def errors_of_few(found: Ranked, figure: str) -> Float[np.ndarray, "resamples sizes rungs"]:
     """The expected share of wrong orders on each rung with so few images, drawn with replacement from the resample."""
-    random, rungs, sizes = np.random.default_rng(1), found.grids[figure].rungs, []
+    rungs, sizes = found.grids[figure].rungs, []
+    held = images_of(found.weights[1:])
     for size in BUDGETS:
-        exact = random.multinomial(size, found.weights[0], EXACT) / size
-        drawn = [random.multinomial(size, found.weights[1:]) / size for _ in range(REPEATS)]
-        first = errors(meaned(exact, rungs), found.signs[0]).mean(0)
-        others = np.mean([errors(meaned(each, rungs), found.signs[1:, None]) for each in drawn], axis=0)
-        sizes.append(np.concatenate([first[None], others]))
-    return np.stack(sizes, axis=1)
+        random = np.random.default_rng([1, size])  # both figures see the same draws
+        drawn = (few(random, held, size) for _ in range(REPEATS))
+        sizes.append(sum(errors(meaned(each, rungs), found.signs[1:, None]) for each in drawn) / REPEATS)
+    return np.concatenate([errors_of_data(found, figure)[None], np.stack(sizes, axis=1)])
+
+
+def errors_of_data(found: Ranked, figure: str) -> Float[np.ndarray, "sizes rungs"]:
+    """The same of the data alone."""
+    rungs, sizes = found.grids[figure].rungs, []
+    for size in BUDGETS:
+        drawn = np.random.default_rng([0, size]).multinomial(size, found.weights[0], EXACT) / size
+        sizes.append(errors(meaned(drawn, rungs), found.signs[0]).mean(0))
+    return np.stack(sizes)
+
+
+def images_of(weights: Weights) -> Int[np.ndarray, "resamples images"]:
+    """Which images a resample is made of, as often as it holds them."""
+    draws, images = weights.shape
+    often = np.rint(weights * images).astype(int)
+    return np.repeat(np.tile(np.arange(images), draws), often.ravel()).reshape(draws, images)
+
+
+def few(random: np.random.Generator, held: Int[np.ndarray, "resamples images"], size: int) -> Weights:
+    """The weights of so many images drawn with replacement from each resample."""
+    draws, images = held.shape
+    picks = np.take_along_axis(held, random.integers(0, images, (draws, size)), axis=1)
+    at = picks + images * np.arange(draws)[:, None]
+    return np.bincount(at.ravel(), minlength=held.size).reshape(draws, images) / size
 
 
 def at_equal_cost(found: Ranked) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+from scipy.special import ndtri
 
 DRAWS, LEVEL = 1000, 0.95
+ROUNDING = 1e-12
 
 Weights = Float[np.ndarray, "resamples images"]
 """How much each image counts in each resample; rows sum to 1, and the first one is the data."""
@@ -42,7 +44,16 @@ def resamples(label: Int[np.ndarray, " images"], draws: int = DRAWS, seed: int =
 
 def meaned(weights: Weights, values: Shaped[np.ndarray, "... images"]) -> Drawn:
     """Means over images: (resamples, ...) from (..., images)."""
-    return np.moveaxis(values.astype(float) @ weights.T, -1, 0)
+    flat = values.reshape(-1, values.shape[-1]).astype(float)
+    return (weights @ flat.T).reshape(len(weights), *values.shape[:-1])
+
+
+def side(gaps: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """1, -1, or 0 in a tie.
+
+    The same number of images, weighed and summed in another order, differs in the last digit; that is a tie.
+    """
+    return np.sign(gaps) * (np.abs(gaps) > ROUNDING)
 
 
 def psi_of(weights: Weights, divergence: Float[np.ndarray, "... images"]) -> Drawn:
@@ -64,10 +75,21 @@ def limits(drawn: Float[np.ndarray, " resamples"]) -> tuple[float, float, float]
     return float(drawn[0]), float(low), float(high)
 
 
+def centred(
+    drawn: Float[np.ndarray, " resamples"], least: float = -np.inf, most: float = np.inf
+) -> tuple[float, float, float]:
+    """(value, low, high), the limits 1.96 standard deviations of the resamples around the value, cut to what it can be.
+
+    For errors of orders, whose percentiles lie off the value: a resample turns more close pairs round than the data do.
+    """
+    value, off = float(drawn[0]), float(ndtri((1 + LEVEL) / 2) * drawn[1:].std())
+    return value, max(least, value - off), min(most, value + off)
+
+
 def tau(first: Float[np.ndarray, "... models"], second: Float[np.ndarray, "... models"]) -> np.ndarray:
     """Kendall's tau-b along the last axis; 0 where one side tells no two apart."""
     left, right = pairs_of(first.shape[-1])
-    one, two = (np.sign(each[..., left] - each[..., right]) for each in (first, second))
+    one, two = (side(each[..., left] - each[..., right]) for each in (first, second))
     norm = np.sqrt(np.abs(one).sum(-1) * np.abs(two).sum(-1))
     return np.where(norm > 0, (one * two).sum(-1) / np.where(norm > 0, norm, 1), 0.0)
 
