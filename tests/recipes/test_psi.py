@@ -62,7 +62,20 @@ def test_a_damaged_file_is_made_again_and_a_whole_one_is_kept(tmp_path):
     stored(path, make)
     path.write_bytes(b"")
     stored(path, make)
-    assert (len(made), read_grids(path)["one"].tolist()) == (2, [1, 1, 1])
+    kept = read_grids(path)
+    assert (len(made), kept["one"].tolist()) == (2, [1, 1, 1])
+    assert 0 <= float(kept["cpu_s"]) < 1
+    assert float(kept["wall_s"]) >= 0
+
+
+def test_what_a_file_took_is_all_of_making_it(tmp_path, monkeypatch):
+    clock = {"process_time": iter([10.0, 13.0]), "perf_counter": iter([100.0, 107.0])}
+    for name, times in clock.items():
+        monkeypatch.setattr(f"weakspot.recipes.psi_steps.time.{name}", lambda times=times: next(times))
+    stored(tmp_path / "psi.npz", lambda: {"one": np.ones(1)})
+    monkeypatch.undo()
+    kept = read_grids(tmp_path / "psi.npz")
+    assert (float(kept["cpu_s"]), float(kept["wall_s"])) == (3, 7)
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):
@@ -70,6 +83,12 @@ def test_the_page_of_nothing_is_a_page(tmp_path):
     assert set(made) == {"psi.md", "psi.csv"}
     assert "0 of 45 models. Not run: small-cnn-standard-s3, small-cnn-grad-reg-s3" in made["psi.md"]
     assert made["psi.md"].count("| undecided |") == 9
+    for said in (
+        "10,177 training images", "networks small-cnn, cnn, resnet18-w16", "of 5 steps", "decay 5e-4", "1,000 clean",
+        "No interval covers which models were chosen",
+    ):  # fmt: skip
+        assert said in made["psi.md"]
+    assert "of each method's own steps" in psi.pages(tmp_path, "gpu")["psi.md"]
 
 
 @pytest.fixture(scope="module")

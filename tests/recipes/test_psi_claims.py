@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kendalltau
 from scipy.stats import t as student
 
-from weakspot.recipes import psi_rankings, psi_verdicts
+from weakspot.recipes import psi, psi_rankings, psi_turned, psi_verdicts
 from weakspot.recipes import psi_tables as tables
 from weakspot.recipes.psi_claims import (
     FEWEST,
@@ -38,6 +38,7 @@ from weakspot.recipes.psi_rankings import (
 )
 from weakspot.recipes.psi_resampling import centred, graded, limits, meaned, psi_of, resamples, side, tau, told_apart
 from weakspot.recipes.psi_runs import N_FGSM, NATURAL, SEEDS, TRAININGS, Model, models
+from weakspot.recipes.psi_surfaces import DIRECTIONS
 from weakspot.recipes.psi_verdicts import (
     ENDPOINTS,
     UNDEFINED,
@@ -65,9 +66,10 @@ def planted(training, seed, size, *, honest=True, psi_moves=0.0, pgd_moves=0.0):
     psi = {
         "label": LABEL, "clean": drawn < 0.85, "attacked": ~fooled, "withstood": ~fooled, "raw": divergence,
         "A": divergence, "B": divergence, "tenfold_raw": np.array(50.0), "tenfold_A": np.array(1.0),
-        "tenfold_B": np.array(1.0), "classes": np.array([str(c) for c in range(10)]),
+        "tenfold_B": np.array(1.0), "cpu_s": np.array(3.0), "wall_s": np.array(5.0),
+        "classes": np.array([str(c) for c in range(10)]),
     }  # fmt: skip
-    grid = {"label": LABEL, "seconds": np.array(1.0)}
+    grid = {"label": LABEL, "cpu_s": np.array(1.0), "wall_s": np.array(2.0)}
     keys = [("own", step, many, starts) for step in STEPS for many in GRADIENTS for starts in RESTARTS]
     keys += [("other", OTHER_STEP, many, 1) for many in GRADIENTS]
     for at, (loss, step, many, starts) in enumerate(keys):
@@ -362,12 +364,40 @@ def test_tables_of_made_up_models():
     found = {model: each for model, each in study().items() if model.seed == SEEDS[0]}
     assert len(list(tables.orders(found))) == 5 * 3
     assert [row["form"] for row in tables.forms(found)] == ["raw"] * 4 + ["A"] * 4 + ["B"] * 4
-    assert [row["pairs"] for row in tables.settings(found)] == [105, 105, 66, 66]
-    assert len(list(tables.budgets(found))) == 4
+    assert [row["pairs"] for row in psi_turned.settings(found)] == [105, 105, 66, 66]
+    costs_of = [
+        [row[key].replace(",", "").split()[0] for key in ("10 % wrong from", "with form B's images")]
+        for row in psi_turned.budgets(found)
+    ]
+    assert [int(more) - int(least) for least, more in costs_of] == [1000, 0, 1000, 0]
     (told,) = tables.telling(found)
     assert (told["seed"], told["pairs"]) == (SEEDS[0], 105)
     assert 0 < told["counted in claim 1b"] <= 12 * 11 / 2 - 3 * 6
     rows = list(tables.entries(found, [str(c) for c in range(10)]))
     assert len(rows) == 15 * 3 * 11
     assert rows[0]["class"] == "all"
-    assert list(tables.models(found, dict.fromkeys(found, 2.0)))[0]["training s"] == "2"
+    shapes = {next(iter(found)): {"cpu_s": np.array(10.0), "wall_s": np.array(20.0)}}
+    first, second, *_ = tables.models(found, dict.fromkeys(found, 2.0), shapes)
+    assert first["training s"] == "2"
+    assert [(row["measuring, processor s"], row["measuring, s passed"]) for row in (first, second)] == [
+        ("14", "27"), ("4", "7"),
+    ]  # fmt: skip
+
+
+def test_silent_models_are_in_no_range_of_the_page(monkeypatch, tmp_path):
+    speaking, silent = (Model("cnn", training, SEEDS[0]) for training in ("trades", NATURAL))
+    tables_of = {model.name: planted(model.training, SEEDS[0], 1) for model in (speaking, silent)}
+    constant = {"clean": LABEL == 0, "tenfold_raw": np.array(np.nan), "B": np.full(len(LABEL), 1e-9)}
+    tables_of[silent.name] = Measured(tables_of[silent.name].psi | constant, tables_of[silent.name].grid)
+    ways = {f"{name}/{what}": np.array([[3.0, 2.0, -1.0]]) for name in DIRECTIONS for what in ("margin", "loss")}
+    ways |= {"cpu_s": np.array(1.0), "wall_s": np.array(1.0)}
+    lost = {key: value * np.nan for key, value in ways.items() if "/" in key} | {
+        "cpu_s": np.array(1.0), "wall_s": np.array(1.0),
+    }  # fmt: skip
+    monkeypatch.setattr(psi, "measured", lambda folder: tables_of.get(folder.name))
+    monkeypatch.setattr(psi, "planes", lambda folder: {speaking.name: ways, silent.name: lost}.get(folder.name))
+    page = psi.pages(tmp_path, "cpu")["psi.md"]
+    assert f"Silent, without part in any verdict, range or surface: {silent.name}." in page
+    assert "| raw | 50 to 50 |" in page
+    assert page.count(f"| {speaking.name} |") == len(DIRECTIONS) + 1
+    assert page.count(f"| {silent.name} |") == 1  # among the models

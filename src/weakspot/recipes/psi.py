@@ -10,12 +10,14 @@ from weakspot.explaining.files import Table
 from weakspot.recipes import psi_tables as tables
 from weakspot.recipes.psi_claims import Measured, ordered_trainings, speaks
 from weakspot.recipes.psi_pictures import against_accuracy, surfaces_of_one
-from weakspot.recipes.psi_runs import DATA, FIRST, GRADED, IMAGES, RADIUS, SIZES, TRAINING, TRAININGS, Model, models
+from weakspot.recipes.psi_runs import FIRST, SIZES, TRAININGS, Model, models
 from weakspot.recipes.psi_steps import measured, planes, step
 from weakspot.recipes.psi_surfaces import profile_rows
+from weakspot.recipes.psi_turned import budgets, settings
 from weakspot.recipes.psi_verdicts import verdict_rows
+from weakspot.recipes.psi_words import CAPTIONS, NOTES, head
 from weakspot.recipes.study import Scale, Sets, Step, Study, trained_for
-from weakspot.recipes.tables import markdown, options, to_csv
+from weakspot.recipes.tables import markdown, to_csv
 
 DRAWN = 1
 """The place of the network among the sizes whose surfaces are drawn: the middle one."""
@@ -34,23 +36,28 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     left = [model.name for model in planned if model not in found]
     silent = [model.name for model in found if model not in part]
     drawn = {model: kept for model in found if (kept := planes(out / model.name)) is not None}
-    shown = {model: each for model, each in drawn.items() if model.size == SIZES[scale][DRAWN] and model.seed == FIRST}
-    pictures = {"psi.svg": against_accuracy(part, SIZES[scale])} if part else {}
     classes = [str(name) for name in next(iter(found.values())).psi["classes"]] if found else []
-    if len(shown) == len(TRAININGS):
-        pictures["psi-surfaces.svg"] = surfaces_of_one(shown, classes)
+    pictures = figures(part, drawn, scale, classes)
     lines = [
-        "# psi and surfaces", "",
-        f"Made by `weakspot reproduce psi --scale {scale}` as [planned](psi-plan.md): {DATA[scale]}, {RADIUS[scale]}, "
-        f"{options(TRAINING[scale])}; {IMAGES[scale]:,} test images for psi and accuracy, {GRADED[scale]:,} for the "
-        'grid. psi is 1 / the mean of the largest divergence found in the ball; "under attack" is what PGD-20 and '
-        "APGD-DLR both leave right. 95 % intervals: of a seed by images resampled within their classes, of the mean "
-        "over seeds by images and seeds.", "",
+        "# psi and surfaces", "", *head(scale),
         f"{len(found)} of {len(planned)} models. Not run: {', '.join(left) if left else 'none'}. Silent, without part "
-        f"in any verdict: {', '.join(silent) if silent else 'none'}.", "",
-        *sections(found, part, planned, drawn, out), *(f"![{file}]({file})\n" for file in pictures),
+        f"in any verdict, range or surface: {', '.join(silent) if silent else 'none'}.", "",
+        *sections(found, part, planned, drawn, out),
+        *(f"![{file}]({file})\n\n{CAPTIONS[file]}\n" for file in pictures),
     ]  # fmt: skip
     return {"psi.md": "\n".join(lines), "psi.csv": to_csv(tables.entries(found, classes)), **pictures}
+
+
+def figures(
+    part: Mapping[Model, Measured], drawn: Mapping[Model, Table], scale: Scale, classes: list[str]
+) -> dict[str, str]:
+    """The pictures of the models that take part; surfaces once all trainings of their network are measured."""
+    made = {"psi.svg": against_accuracy(part, SIZES[scale])} if part else {}
+    middle = [model for model in drawn if model.size == SIZES[scale][DRAWN] and model.seed == FIRST]
+    shown = {model: drawn[model] for model in middle if model in part}
+    if len(middle) == len(TRAININGS) and shown:
+        made["psi-surfaces.svg"] = surfaces_of_one(shown, classes)
+    return made
 
 
 def sections(
@@ -60,21 +67,23 @@ def sections(
     drawn: Mapping[Model, Table],
     out: Path,
 ) -> Iterator[str]:
-    """The lines of all tables and verdicts."""
+    """The lines of all tables and verdicts, with what is to be known of them."""
     seconds = {model: trained_for(out / model.name) for model in found}
     named = {
         "Verdicts": verdict_rows(found, planned),
         "Order by network: ln of the ratio of psi (B); accuracy under attack in points": tables.orders(part),
         "Claim 1 in every form": tables.forms(part),
-        "Claim 2: orders turned round by settings": tables.settings(part),
-        "Claim 3: orders turned round with few passes and images": tables.budgets(part),
+        "Claim 2: orders turned round by settings": settings(part),
+        "Claim 3: orders turned round with few passes and images": budgets(part),
         "Pairs told apart on the same images": tables.telling(part),
-        "Logits times ten": tables.scales(found),
-        f"Surfaces, seed {FIRST}: logits of form B": profile_rows(drawn),
-        "Models": tables.models(found, seconds),
-    }
+        "Logits times ten": tables.scales(part),
+        f"Surfaces, seed {FIRST}: logits of form B": profile_rows({model: drawn[model] for model in drawn
+                                                                   if model in part}),
+        "Models": tables.models(found, seconds, drawn),
+    }  # fmt: skip
+    assert NOTES.keys() <= named.keys(), "a note without its table"
     for title, rows in named.items():
-        yield from (f"## {title}", "", *markdown(rows), "")
+        yield from (f"## {title}", "", *((NOTES[title], "") if title in NOTES else ()), *markdown(rows), "")
 
 
 STUDY = Study(

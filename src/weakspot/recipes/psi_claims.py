@@ -12,7 +12,7 @@ import numpy as np
 from weakspot.analysis.intervals import wilson
 from weakspot.explaining.files import Table
 from weakspot.recipes.psi_resampling import Weights, ln_ratio, meaned, pairs_of, psi_of, resamples, side, told_apart
-from weakspot.recipes.psi_runs import ATTACKED, NATURAL, TRAININGS, Model
+from weakspot.recipes.psi_runs import ATTACKED, NATURAL, SEEDS, TRAININGS, Model
 
 PRIMARY_FORM = "B"
 SPEAKS = 0.2
@@ -41,6 +41,12 @@ def speaks(found: Measured) -> bool:
     """Whether a model takes part."""
     clean = found.psi["clean"]
     return bool(wilson(np.array(clean.sum()), np.array(len(clean))).low >= SPEAKS)
+
+
+def seeds(found: Mapping[Model, Measured]) -> dict[int, Part]:
+    """The models of each seed that are there."""
+    by_seed = {seed: {model: each for model, each in found.items() if model.seed == seed} for seed in SEEDS}
+    return {seed: part for seed, part in by_seed.items() if part}
 
 
 def weights_of(part: Part) -> Weights:

@@ -42,8 +42,7 @@ def step(model: Model, scale: Scale, sets: Sets) -> Step:
             stored(folder / "psi.npz", lambda: figures(module, whole, scale, radius, device))
             stored(folder / "grid.npz", lambda: grid(module, whole, scale, radius, device))
             if model.seed == FIRST:
-                form = calibrate(module, whole, device)
-                stored(folder / "surfaces.npz", lambda: surface(module, form, whole, radius, device))
+                stored(folder / "surfaces.npz", lambda: shapes(module, whole, radius, device))
 
     return Step(model.name, make, lambda out: all((out / model.name / file).exists() for file in files(model)))
 
@@ -54,9 +53,12 @@ def files(model: Model) -> tuple[str, ...]:
 
 
 def stored(path: Path, make: Callable[[], Table]) -> None:
-    """Make a file where it is absent or damaged."""
+    """Make a file where it is absent or damaged, with what making took: "cpu_s" of the processor, "wall_s" passed."""
     if read_grids(path) is None:
-        write_grids(path, make())
+        cpu, wall = time.process_time(), time.perf_counter()
+        made = make()
+        took = {"cpu_s": np.array(time.process_time() - cpu), "wall_s": np.array(time.perf_counter() - wall)}
+        write_grids(path, made | took)
 
 
 def figures(model: nn.Module, whole: Data, scale: Scale, radius: Radius, device: torch.device) -> Table:
@@ -70,13 +72,16 @@ def figures(model: nn.Module, whole: Data, scale: Scale, radius: Radius, device:
 
 
 def grid(model: nn.Module, whole: Data, scale: Scale, radius: Radius, device: torch.device) -> Table:
-    """The grid of settings, image by image, and the processor's seconds that it took."""
+    """The grid of settings, image by image."""
     part, form = Subset(whole, tuple(choose(whole.labels, GRADED[scale], 0).tolist())), calibrate(model, whole, device)
-    began = time.process_time()
     made = [grade(model, form, batch, radius) for batch in parts(part, device)]
-    whole_grid = {key: np.concatenate([each[key] for each in made]) if made[0][key].ndim else made[0][key]
-                  for key in made[0]}  # fmt: skip
-    return whole_grid | {"seconds": np.array(time.process_time() - began)}
+    return {key: np.concatenate([each[key] for each in made]) if made[0][key].ndim else made[0][key]
+            for key in made[0]}  # fmt: skip
+
+
+def shapes(model: nn.Module, whole: Data, radius: Radius, device: torch.device) -> Table:
+    """Its surfaces in the logits of form B."""
+    return surface(model, calibrate(model, whole, device), whole, radius, device)
 
 
 def measured(folder: Path) -> Measured | None:

@@ -7,8 +7,8 @@ import numpy as np
 
 from weakspot.analysis.intervals import wilson
 from weakspot.analysis.psi import Figure, psi_figures
+from weakspot.explaining.files import Table
 from weakspot.explaining.measure import FORMS
-from weakspot.landscape.forms import CALIBRATION
 from weakspot.recipes.psi_claims import (
     Draw,
     Measured,
@@ -17,33 +17,16 @@ from weakspot.recipes.psi_claims import (
     known_pairs,
     order_by_size,
     pairs_counted,
+    seeds,
     separated,
     weights_of,
 )
-from weakspot.recipes.psi_rankings import (
-    BUDGETS,
-    FIGURES,
-    cheapest,
-    costs,
-    drawn_settings,
-    errors_of_data,
-    ranked,
-    turned_by_one_setting,
-    turned_by_settings,
-)
-from weakspot.recipes.psi_resampling import centred, limits, meaned, tau
+from weakspot.recipes.psi_resampling import limits, meaned
 from weakspot.recipes.psi_runs import GRAD_REG, N_FGSM, NATURAL, PGD_AT, SEEDS, TRADES, TRAININGS, Model
 from weakspot.recipes.psi_verdicts import three
 from weakspot.recipes.tables import Row, percent, share
 
-CALLED = {"psi": "psi (B)", "pgd": "accuracy under PGD"}
 ORDERS = ((NATURAL, GRAD_REG), (NATURAL, N_FGSM), (GRAD_REG, N_FGSM), (N_FGSM, PGD_AT), (PGD_AT, TRADES))
-
-
-def seeds(found: Mapping[Model, Measured]) -> dict[int, Part]:
-    """The models of each seed that are there."""
-    by_seed = {seed: {model: each for model, each in found.items() if model.seed == seed} for seed in SEEDS}
-    return {seed: part for seed, part in by_seed.items() if part}
 
 
 def orders(found: Mapping[Model, Measured]) -> Iterator[Row]:
@@ -89,50 +72,6 @@ def by_seed(parts: Mapping[int, Part], draw: Draw) -> Row:
     return cells
 
 
-def settings(found: Mapping[Model, Measured]) -> Iterator[Row]:
-    """Claim 2 by seed and figure, with and without natural models."""
-    for seed, part in seeds(found).items():
-        for natural in (True, False):
-            each = ranked(part, natural=natural)
-            for figure in FIGURES if each is not None else ():
-                assert each is not None, "only then there are figures"
-                grid, values = each.grids[figure], drawn_settings(each, figure)
-                reference = meaned(each.weights, grid.reference)[:, None]
-                taus = tau(values, np.broadcast_to(reference, values.shape))
-                moved = 1 / values[0] if figure == "psi" else 100 * (1 - values[0])
-                spread = moved.max(0) / moved.min(0) if figure == "psi" else moved.max(0) - moved.min(0)
-                yield {
-                    "seed": seed, "models": "all" if natural else "not natural", "figure": CALLED[figure],
-                    "pairs": int(np.abs(each.signs[0]).sum()), "settings": values.shape[1],
-                    "wrong, two settings": shares(turned_by_settings(each, figure)),
-                    "wrong, one setting": shares(turned_by_one_setting(each, figure)),
-                    "tau-b with its reference": three(*centred(taus.mean(1), -1.0, 1.0)),
-                    "moves by (median model)": f"a factor of {np.median(spread):.2f}" if figure == "psi"
-                    else f"{np.median(spread):.0f} points",
-                }  # fmt: skip
-
-
-def budgets(found: Mapping[Model, Measured]) -> Iterator[Row]:
-    """Claim 3 by seed and figure: errors on each rung by the number of images, and what a reliable ranking costs."""
-    for seed, part in seeds(found).items():
-        for natural in (True, False):
-            each = ranked(part, natural=natural)
-            for figure in FIGURES if each is not None else ():
-                assert each is not None, "only then there are figures"
-                drawn, spent = errors_of_data(each, figure), each.passes[figure]
-                least = cheapest(each, figure, drawn)
-                yield {
-                    "seed": seed, "models": "all" if natural else "not natural", "figure": CALLED[figure],
-                    "passes": ", ".join(f"{passes:.0f}" for passes in spent),
-                    **{f"wrong, {size} images": ", ".join(share(float(one)) for one in row)
-                       for size, row in zip(BUDGETS, drawn, strict=True)},
-                    "10 % wrong from": "not reached" if least is None else f"{least:,.0f} passes",
-                    "with form B's images": "-" if least is None else
-                    f"{least + (CALIBRATION if figure == 'psi' else 0):,.0f} passes",
-                    "compared at": ", ".join(f"{passes:.0f}" for passes in costs(each)),
-                }  # fmt: skip
-
-
 def telling(found: Mapping[Model, Measured]) -> Iterator[Row]:
     """How many pairs of models each figure tells apart on the same images."""
     for seed, part in seeds(found).items():
@@ -151,16 +90,21 @@ def scales(found: Mapping[Model, Measured]) -> Iterator[Row]:
             yield {"form": form, "mean divergence, as a multiple": f"{min(factors):.6g} to {max(factors):.6g}"}
 
 
-def models(found: Mapping[Model, Measured], seconds: Mapping[Model, float]) -> Iterator[Row]:
-    """A row for each model: accuracies in per cent and psi."""
+def models(
+    found: Mapping[Model, Measured], seconds: Mapping[Model, float], surfaces: Mapping[Model, Table]
+) -> Iterator[Row]:
+    """A row for each model: accuracies in per cent, psi, and what it took."""
     for model, each in found.items():
         whole = {form: entry.inverse_mean for form, (entry, _) in figures(each).items()}
+        files = [each.psi, each.grid, *([surfaces[model]] if model in surfaces else [])]
         yield {
             "model": model.name,
             **{title: accuracy(each.psi[key]) for key, title in
                (("clean", "clean"), ("attacked", "PGD-20"), ("withstood", "under attack"))},
             **{f"psi {form}": three(one.value, one.low, one.high) for form, one in whole.items()},
-            "training s": f"{seconds[model]:.0f}", "measuring CPU s": f"{float(each.grid['seconds']):.0f}",
+            "training s": f"{seconds[model]:.0f}",
+            **{f"measuring, {title}": f"{sum(float(file[key]) for file in files):.0f}"
+               for key, title in (("cpu_s", "processor s"), ("wall_s", "s passed"))},
         }  # fmt: skip
 
 
@@ -195,9 +139,3 @@ def accuracy(right: np.ndarray) -> str:
     """Per cent with its Wilson interval."""
     interval = wilson(np.array(right.sum()), np.array(len(right)))
     return percent({"accuracy": float(right.mean()), "low": float(interval.low), "high": float(interval.high)})
-
-
-def shares(drawn: np.ndarray) -> str:
-    """Per cent with an interval, of a share of errors."""
-    value, low, high = centred(drawn, 0.0, 1.0)
-    return f"{share(value)} [{share(low)}, {share(high)}]"
