@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from weakspot.analysis.intervals import wilson
-from weakspot.analysis.psi import Figure, psi_figures
+from weakspot.analysis.psi import Figure, PsiFigures, psi_figures
 from weakspot.explaining.files import Table
 from weakspot.explaining.measure import FORMS
 from weakspot.recipes.psi_claims import (
@@ -124,7 +124,7 @@ def entries(found: Mapping[Model, Measured], names: Sequence[str]) -> Iterator[R
                 }  # fmt: skip
 
 
-def figures(found: Measured) -> dict[str, tuple]:  # type: ignore[type-arg]
+def figures(found: Measured) -> dict[str, tuple[PsiFigures, list[PsiFigures]]]:
     """Psi overall and of each class, by form."""
     label = found.psi["label"]
     return {form: psi_figures(found.psi[form], label, int(label.max()) + 1, seed=0) for form in FORMS}
