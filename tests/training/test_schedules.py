@@ -26,9 +26,18 @@ def test_closed_forms(progress: float) -> None:
     assert factor("one-cycle", progress) == pytest.approx(min(progress / 0.4, (1 - progress) / 0.6))
 
 
-@pytest.mark.parametrize("epoch, expected", [(0, 1), (99, 1), (100, 0.1), (104, 0.1), (105, 0.01), (109, 0.01)])
-def test_step_divides_at_epochs_100_and_105_of_110(epoch: int, expected: float) -> None:
-    assert factor("step", epoch / 110) == pytest.approx(expected)
+@pytest.mark.parametrize(
+    "name, epochs, milestones",
+    [("step", 110, [100, 105]), ("at-bsl", 100, [75, 90]), ("rice", 200, [100, 150]), ("trades", 76, [75])],
+)
+def test_published_schedules_are_torchs(name: Schedule, epochs: int, milestones: list[int]) -> None:
+    sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
+    theirs = torch.optim.lr_scheduler.MultiStepLR(sgd, milestones, gamma=0.1)
+    for epoch in range(epochs):
+        found = [factor(name, (epoch + share) / epochs) for share in (0, 0.5, 0.99)]
+        assert found == pytest.approx([sgd.param_groups[0]["lr"] / 0.3] * 3)
+        sgd.step()
+        theirs.step()
 
 
 def test_cosine_is_torchs() -> None:

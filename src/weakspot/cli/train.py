@@ -42,6 +42,9 @@ def train(
             "robal-warm-released",
             "robal-resampled",
             "robal-resampled-released",
+            "at-bsl",
+            "rice",
+            "trades",
         ],
         Shown,
     ] = "one-cycle",
@@ -111,10 +114,11 @@ def train(
     spare_norms
         No weight decay on norms and biases.
     schedule
-        How the learning rate goes. That of RoBal's long-tailed study, robal, divides it by ten after 60 and 75 of 80
-        epochs; robal-warm, its focal loss's, also rises in the first 5; robal-resampled, its class-aware sampler's,
-        divides after 15 and 20 of 25. With -released as the study's code does, which compounds: it divides in every
-        epoch from the 60th (15th) on, and the warm-up lowers the rate to 0.192 for good.
+        How the learning rate goes. Those of papers divide it by ten: step after 100 and 105 of 110 epochs, trades
+        after 75 of 76, at-bsl after 75 and 90 of 100, rice after 100 and 150 of 200; that of RoBal's long-tailed
+        study, robal, after 60 and 75 of 80; robal-warm, its focal loss's, also rises in the first 5; robal-resampled,
+        its class-aware sampler's, divides after 15 and 20 of 25. With -released as the study's code does, which
+        compounds: it divides in every epoch from the 60th (15th) on, and the warm-up lowers the rate to 0.192 for good.
     average
         Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing,
         swa the last quarter's epochs alike.

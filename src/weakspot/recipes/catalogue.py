@@ -16,6 +16,7 @@ MODULES = {
     "longtail-pilot": "longtail_pilot",
     "longtail": "longtail",
     "psi": "psi",
+    "published": "published",
 }
 """Each holds a `STUDY`; it is imported when it is asked for."""
 
@@ -67,10 +68,12 @@ def reproduce(
         tell: Called with a line before each step.
 
     Raises:
-        InputError: no such recipe or step; SetupError: the machine must change. What is finished stays.
+        InputError: no such recipe, scale or step; SetupError: the machine must change. What is finished stays.
 
     """
     study = study_of(name)
+    if scale not in study.scales:
+        raise InputError(f"{name} has no size {scale!r}; add --scale {study.scales[0]}")
     steps = study.steps(scale, Sets(sets or {}))
     names = [step.name for step in steps]
     if strangers := [each for each in only if each not in names]:

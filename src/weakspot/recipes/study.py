@@ -47,6 +47,8 @@ class Study:
     """File names and texts."""
     partial: bool = False
     """Whether the pages can be made while steps are left; they name what is missing."""
+    scales: tuple[Scale, ...] = ("cpu", "gpu")
+    """The sizes that it has."""
 
 
 @dataclass(frozen=True)

@@ -18,58 +18,63 @@ Schedule = Literal[
     "robal-warm-released",
     "robal-resampled",
     "robal-resampled-released",
+    "at-bsl",
+    "rice",
+    "trades",
 ]
 
-MILESTONES = (100 / 110, 105 / 110)
-"""Where `step` divides by ten: epochs 100 and 105 of 110 (Pang et al., 2021, arXiv:2010.00467)."""
 PEAK = 0.4
 """Where `one-cycle` turns; the rate rises linearly to it and then falls linearly to 0 (Wong et al., 2020)."""
 
 
-class Study(NamedTuple):
-    """A schedule of RoBal's long-tailed study (Wu et al., 2021, arXiv:2104.02703), in epochs."""
+class Drops(NamedTuple):
+    """A published schedule, in epochs."""
 
     epochs: int
-    drops: tuple[int, int]
+    after: tuple[int, ...]
     """After so many the rate is divided by ten."""
     warm: int = 0
     """In so many it rises."""
 
 
-STUDY = {
-    "robal": Study(80, (60, 75)),
-    "robal-warm": Study(80, (60, 75), warm=5),
-    "robal-resampled": Study(25, (15, 20)),
+PUBLISHED = {
+    "step": Drops(110, (100, 105)),
+    "robal": Drops(80, (60, 75)),
+    "robal-warm": Drops(80, (60, 75), warm=5),
+    "robal-resampled": Drops(25, (15, 20)),
+    "at-bsl": Drops(100, (75, 90)),
+    "rice": Drops(200, (100, 150)),
+    "trades": Drops(76, (75,)),
 }
-"""That of all its methods; of the focal loss; of class-aware re-sampling."""
+"""Pang et al. (2021, arXiv:2010.00467); RoBal's study (Wu et al., 2021, arXiv:2104.02703): all its methods, the focal
+loss, class-aware re-sampling; Yue et al. (2024, arXiv:2403.10073); Rice et al. (2020, arXiv:2002.11569), which CFA
+follows; Zhang et al. (2019, arXiv:1901.08573)."""
 
 
 def factor(schedule: Schedule, progress: float) -> float:
     """The factor of the learning rate at `progress`, the share of the run's steps that are done, in [0, 1)."""
     if schedule == "constant":
         return 1.0
-    if schedule == "step":
-        return 0.1 ** bisect_right(MILESTONES, progress)
-    if schedule.startswith("robal"):
-        study = STUDY[schedule.removesuffix("-released")]
-        epoch = int(progress * study.epochs + 1e-9)
-        return released(study, epoch + 1) if schedule.endswith("-released") else meant(study, epoch)
+    if schedule in PUBLISHED or schedule.endswith("-released"):
+        drops = PUBLISHED[schedule.removesuffix("-released")]
+        epoch = int(progress * drops.epochs + 1e-9)
+        return released(drops, epoch + 1) if schedule.endswith("-released") else meant(drops, epoch)
     if schedule == "cosine":
         return (1 + cos(pi * progress)) / 2
     return progress / PEAK if progress < PEAK else (1 - progress) / (1 - PEAK)
 
 
-def meant(study: Study, past: int) -> float:
-    """The factor after `past` epochs as the study's settings mean it: up in equal steps, then down by tens."""
-    return (past + 1) / study.warm if past < study.warm else 0.1 ** bisect_right(study.drops, past)
+def meant(drops: Drops, past: int) -> float:
+    """The factor after `past` epochs as the paper's settings mean it: up in equal steps, then down by tens."""
+    return (past + 1) / drops.warm if past < drops.warm else 0.1 ** bisect_right(drops.after, past)
 
 
-def released(study: Study, epoch: int) -> float:
-    """The factor in `epoch` (from 1) as the study's released code makes it.
+def released(drops: Drops, epoch: int) -> float:
+    """The factor in `epoch` (from 1) as RoBal's released code makes it.
 
     It multiplies the current rate by the factor of the epoch in every epoch. So RoBal's is divided by ten in each epoch
     from the 60th and by a hundred from the 75th on, and hardly anything is learned after the 63rd; and five epochs of
     warming up, with factors 2/5, 3/5, 4/5 and 1 in the first four, lower the rate to 0.192 of itself for good.
     """
-    rise = prod((past + 1) / study.warm for past in range(1, min(epoch + 1, study.warm)))
-    return rise * 0.1 ** sum(bisect_right(study.drops, past) for past in range(1, epoch + 1))
+    rise = prod((past + 1) / drops.warm for past in range(1, min(epoch + 1, drops.warm)))
+    return rise * 0.1 ** sum(bisect_right(drops.after, past) for past in range(1, epoch + 1))

@@ -1,0 +1,112 @@
+"""Trainings as published, at the published size, and their numbers beside ours (docs/studies/published-plan.md).
+
+Each number's source stands beside it in `published_runs`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from weakspot.analysis.intervals import wilson
+from weakspot.recipes import published_runs as wanted
+from weakspot.recipes.longtail_tables import threat
+from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.tables import Row, markdown, percent, to_csv
+from weakspot.report.schema import Cell
+from weakspot.run import Run
+
+NEAR = 0.5
+"""Points by which a number may differ and is still met."""
+DOG, CAT = "dog", "cat"
+
+
+def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
+    """A step for each training."""
+    return tuple(run.step(sets) for run in wanted.runs())
+
+
+def pages(out: Path, scale: Scale) -> Mapping[str, str]:
+    """The page and its table as CSV, of the runs that are there; the others are named."""
+    found, left = finished(wanted.runs(), out)
+    rows = list(beside(found))
+    met = sum(row["verdict"] == "met" for row in rows)
+    lines = [
+        "# Published numbers", "",
+        f"Made by `weakspot reproduce published --scale {scale}` as [planned](published-plan.md). One seed, the last "
+        "epoch, all test images. Per cent with 95 % intervals over images, differences in points. An asterisk: the "
+        "authors chose their epoch by test images, which makes their number too high.", "",
+        f"{len(found)} of {len(wanted.PUBLISHED)} runs. Not run: {', '.join(left) if left else 'none'}. "
+        f"{cost(found, out)}", "",
+        f"**{met} of {len(rows)} numbers are met within {NEAR:g} point.**", "", *markdown(rows), "",
+    ]  # fmt: skip
+    return {"published.md": "\n".join(lines), "published.csv": to_csv(rows)}
+
+
+def beside(found: Mapping[str, Run]) -> Iterator[Row]:
+    """A row for each published number of the runs that are there."""
+    for each in wanted.PUBLISHED:
+        if each.run.name not in found:
+            continue
+        run = found[each.run.name]
+        for figure, number in each.numbers.items():
+            ours = FIGURES[figure](run)
+            difference = 100 * ours["accuracy"] - number
+            yield {
+                "run": each.run.name,
+                "figure": figure,
+                "published": f"{number:g}{'*' if each.selected else ''}",
+                "ours": percent(ours),
+                "difference": f"{difference:+.1f}",
+                "verdict": verdict(difference),
+                "source": each.source,
+            }
+
+
+def verdict(difference: float) -> str:
+    """Whether a number is met."""
+    if abs(difference) <= NEAR:
+        return "met"
+    return "higher" if difference > 0 else "lower"
+
+
+def cell(run: Run, name: str) -> Cell:
+    """The run's numbers under a threat."""
+    return run.summary["threats"]["clean" if name == "clean" else threat(run, name)]
+
+
+def weakest(run: Run, name: str) -> Mapping[str, Any]:
+    """The lowest class under a threat."""
+    found = cell(run, name)["worst_class"]
+    assert found is not None, "the study audits every class"
+    return found
+
+
+def dog_as_cat(run: Run) -> Mapping[str, Any]:
+    """The share of dogs that are seen as cats under PGD."""
+    names = [entry["name"] for entry in run.classes]
+    confusion = cell(run, "pgd")["confusion"]
+    assert confusion is not None, "CIFAR-10 has few enough classes"
+    row = confusion[names.index(DOG)]
+    seen, number = row[names.index(CAT)], sum(row)
+    limits = wilson(seen, number)
+    return {"accuracy": seen / number, "low": float(limits.low), "high": float(limits.high)}
+
+
+FIGURES: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
+    wanted.CLEAN: lambda run: cell(run, "clean"),
+    wanted.CLEAN_WORST: lambda run: weakest(run, "clean"),
+    wanted.PGD: lambda run: cell(run, "pgd"),
+    wanted.AUTOATTACK: lambda run: cell(run, "autoattack"),
+    wanted.AUTOATTACK_WORST: lambda run: weakest(run, "autoattack"),
+    wanted.DOG_AS_CAT: dog_as_cat,
+}
+"""How a figure is read from an audit."""
+
+STUDY = Study(
+    "published",
+    "Are the published numbers of full-size models met within half a point? (for a GPU)",
+    steps,
+    pages,
+    partial=True,
+    scales=("gpu",),
+)
