@@ -7,6 +7,7 @@ import pytest
 
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import FakeGain
+from weakspot.recipes import longtail_gains
 from weakspot.recipes.longtail_gains import FAMILY, Judged, by_scale, controls, gains, verdict
 from weakspot.recipes.longtail_picture import label, picture
 from weakspot.recipes.longtail_rules import LOSES, SOURCE, confirmed, fit, power
@@ -19,6 +20,26 @@ def judged(fake, scale=True):
     low = 0.01 if fake else -0.01
     gain = FakeGain(Estimate(0.03, low, 0.05), (), weak=0.06, strong=0.03)
     return Judged(gain, 0.001 if fake else 1.0, scale)
+
+
+@pytest.mark.parametrize(
+    "ratio, lows, says",
+    [
+        (50, {1: 0.01, 2: 0.01, 3: 0.01}, "yes"),
+        (50, {1: 0.01, 2: -0.01, 3: 0.01}, "no"),
+        (50, {1: 0.01, 2: 0.01}, "-"),
+        (10, {1: 0.01, 2: 0.01, 3: 0.01}, "(yes)"),
+        (10, {1: 0.01, 2: 0.0, 3: 0.01}, "(no)"),
+    ],
+)
+def test_a_fake_gain_is_stable_if_every_seed_has_it(ratio, lows, says, monkeypatch):
+    faked = {seed: FakeGain(Estimate(0.03, low, 0.05), (), weak=0.06, strong=0.03) for seed, low in lows.items()}
+    monkeypatch.setattr(longtail_gains, "faked", lambda base, run: faked[run])
+    found = {name_of(name, seed, ratio): seed for name in ("pgd-at", "robal-r") for seed in lows}
+    (row,) = longtail_gains.stable(found)
+    assert (row["imbalance"], row["method"], row["stable"]) == (ratio, "robal-r", says)
+    assert [row[f"seed {seed}"] == "-" for seed in (1, 2, 3)] == [seed not in lows for seed in (1, 2, 3)]
+    assert row["all attacks"] == ", ".join(["3.0"] * len(lows))
 
 
 def swept(lost, images=1000):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from weakspot.cli.entry import main
-from weakspot.errors import InputError
+from weakspot.errors import InputError, SetupError
 from weakspot.recipes import catalogue, longtail_pilot, sweeps
 from weakspot.recipes.study import Sets, Step, Study
 from weakspot.recipes.tables import markdown, options, percent, to_csv
@@ -69,9 +69,18 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         (["fairnes"], "did you mean 'fairness'"),
         (["fairness", "--set", "cifar10"], "NAME=ADDRESS"),
         (["fairness", "--only", "trades"], "unknown step of fairness 'trades'"),
+        (["fairness", "--set", "cifar11=parquet:shards"], "unknown data set 'cifar11'; did you mean 'cifar10'?"),
+        (["--only", "trades-0"], "which experiment?"),
     ):
         assert main(["reproduce", *given]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(counted, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match="cannot make the folder .*file/toy: Not a directory; choose another --out"):
+        catalogue.reproduce("toy", out=tmp_path / "file" / "toy")
+    assert counted == []
 
 
 @pytest.mark.parametrize("name", catalogue.MODULES)

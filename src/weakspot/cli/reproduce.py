@@ -47,6 +47,8 @@ def reproduce(
     from weakspot.recipes import catalogue
 
     if recipe is None:
+        if only or set or out or dry_run:
+            raise InputError("which experiment? weakspot reproduce NAME ...; weakspot reproduce alone lists them")
         _list(output)
         return
     places = {}

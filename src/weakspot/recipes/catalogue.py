@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from weakspot.errors import InputError, unknown
+from weakspot.data.named import NAMED
+from weakspot.errors import InputError, SetupError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
 from weakspot.store import write_text
 
@@ -68,12 +69,15 @@ def reproduce(
         tell: Called with a line before each step.
 
     Raises:
-        InputError: no such recipe, scale or step; SetupError: the machine must change. What is finished stays.
+        InputError: no such recipe, scale, step or named data set; SetupError: the folder cannot be made, or the
+            machine must change. What is finished stays.
 
     """
     study = study_of(name)
     if scale not in study.scales:
         raise InputError(f"{name} has no size {scale!r}; add --scale {study.scales[0]}")
+    if strangers := [each for each in sets or {} if each not in NAMED]:
+        raise unknown("data set", strangers[0], NAMED)
     steps = study.steps(scale, Sets(sets or {}))
     names = [step.name for step in steps]
     if strangers := [each for each in only if each not in names]:
@@ -85,12 +89,19 @@ def reproduce(
         if not dry_run and not step.done(folder) and (not only or step.name in only):
             if tell is not None:
                 tell(f"{step.name}: step {names.index(step.name) + 1} of {len(names)}")
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             step.make(folder)
     left = tuple(step.name for step in steps if not step.done(folder))
     early = left and not (study.partial and len(left) < len(names))
     pages = () if early or dry_run else tuple(_write(folder, study.pages(folder, scale)))
     return Reproduced(folder, tuple(each for each in names if each not in left), left, pages)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
 
 
 def _write(folder: Path, pages: Mapping[str, str]) -> list[Path]:

@@ -59,7 +59,8 @@ def sections(
         f"Fake gain over {gained.BASE}": [
             "![gains under PGD-20 and under all attacks](longtail.svg)", "",
             "A line from the gain under PGD-20 to the gain under all attacks; thick where the rule says "
-            f'"{gained.FAKE}". A star: beside the family, judged by its own interval and without a correction.', "",
+            f'"{gained.FAKE}", dotted where it is fake for another reason. A star: beside the family, judged by its '
+            "own interval and without a correction.", "",
             rules.confirmed(judged), "", *markdown(gained.gains(judged)),
         ],
         "PGD-20 by scale of the logits": markdown(sweeps.sweep_rows(swept)),

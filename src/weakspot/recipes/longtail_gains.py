@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -10,7 +10,19 @@ from scipy.special import ndtr, ndtri
 from weakspot.analysis.class_means import Estimate
 from weakspot.analysis.fake_gain import FakeGain
 from weakspot.analysis.paired import holm
-from weakspot.recipes.longtail_runs import FIRST, LEADING, ONCE, PLANTED, POLICIES, POST_HOC, SEEDS, TUNED, name_of
+from weakspot.recipes.longtail_runs import (
+    FIRST,
+    LEADING,
+    ONCE,
+    OTHER_RATIOS,
+    PLANTED,
+    POLICIES,
+    POST_HOC,
+    RATIO,
+    SEEDS,
+    TUNED,
+    name_of,
+)
 from weakspot.recipes.longtail_tables import counted, faked
 from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
@@ -93,16 +105,21 @@ def verdict(seen: bool, scale: bool | None) -> str:
 
 
 def stable(found: Mapping[str, Run]) -> Iterator[Row]:
-    """The fake gain of each leading method by seed, and whether all intervals are above 0."""
-    for name in LEADING:
-        pairs = {seed: (found.get(name_of(BASE, seed)), found.get(name_of(name, seed))) for seed in SEEDS}
-        made = {seed: faked(one, two).overall for seed, (one, two) in pairs.items() if one and two}
+    """The fake gain of each leading method by seed, and whether all intervals are above 0; by imbalance, described."""
+    for ratio, name in product((RATIO, *OTHER_RATIOS), LEADING):
+        pairs = {seed: [found.get(name_of(each, seed, ratio)) for each in (BASE, name)] for seed in SEEDS}
+        made = {seed: faked(one, two) for seed, (one, two) in pairs.items() if one and two}
         if name == BASE or not made:
             continue
+        above = all(each.overall.low > 0 for each in made.values())
+        says = "-" if len(made) < len(SEEDS) else "yes" if above else "no"
         yield {
+            "imbalance": ratio,
             "method": name,
-            **{f"seed {seed}": percent(vars(made[seed]), "value") if seed in made else "-" for seed in SEEDS},
-            "stable": "-" if len(made) < len(SEEDS) else "yes" if all(each.low > 0 for each in made.values()) else "no",
+            **{f"seed {seed}": percent(vars(made[seed].overall), "value") if seed in made else "-" for seed in SEEDS},
+            "gains, PGD-20": ", ".join(share(each.weak) for each in made.values()),
+            "all attacks": ", ".join(share(each.strong) for each in made.values()),
+            "stable": says if ratio == RATIO else f"({says})",
         }
 
 

@@ -20,15 +20,17 @@ def picture(judged: Mapping[str, Judged]) -> str:
     weak, strong = ([100 * getattr(shown[name].gain, side) for name in order] for side in ("weak", "strong"))
     for y, name in enumerate(order):
         colour, width = (ROBUST, 2.5) if shown[name].says == FAKE else (MUTED, 1)
-        axes.plot([weak[y], strong[y]], [y, y], color=colour, linewidth=width, zorder=1)
+        style = ":" if shown[name].says.startswith("fake, ") else "-"
+        axes.plot([weak[y], strong[y]], [y, y], style, color=colour, linewidth=width, zorder=1)
     rows = range(len(order))
-    axes.scatter(weak, rows, s=26, color=CLEAN, label="under PGD-20", zorder=2)
-    axes.scatter(strong, rows, s=26, color=ROBUST, marker="D", label="under all attacks", zorder=2)
+    # The ring is larger than the diamond, so that neither hides the other where a gain is confirmed.
+    axes.scatter(strong, rows, s=20, color=ROBUST, marker="D", label="under all attacks", zorder=2)
+    axes.scatter(weak, rows, s=60, facecolors="none", edgecolors=CLEAN, linewidths=1.6, label="under PGD-20", zorder=3)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=0)
     tidy(axes)
     axes.set_yticks(rows, labels=[label(name, shown[name]) for name in order])
     grid_lines(axes, "x")
-    named(axes, f"robust accuracy, points over {BASE}", "")
+    named(axes, f"class mean, points over {BASE}", "")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8)
     return svg(figure)
 

@@ -8,7 +8,7 @@ from weakspot.recipes.study import Adjusted, Scale, Trained
 
 Made = Trained | Adjusted
 SEEDS = (1, 2, 3)
-"""Not the pilot's 0, whose results were known when the study was planned."""
+"""Not the 0 of the pilot's methods; its controls had these, of pgd-at and trades (the plan's correction)."""
 FIRST = SEEDS[0]
 RATIO = 50
 """The imbalance at which every method is run."""

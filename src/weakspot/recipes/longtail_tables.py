@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from weakspot.addresses import ThreatAddress
 from weakspot.analysis.fake_gain import FakeGain, fake_gain
 from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
@@ -110,4 +111,5 @@ def survivals(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def threat(run: Run, name: str) -> str:
     """The address of the run's threat of that name, such as `pgd@linf:0.05` of pgd."""
-    return next(each["address"] for each in run.manifest["threats"] if each["address"].partition("@")[0] == name)
+    addresses = [each["address"] for each in run.manifest["threats"]]
+    return next(address for address in addresses if ThreatAddress.of(address).name == name)

@@ -15,8 +15,9 @@ from weakspot.recipes.tables import Row, markdown, percent, to_csv
 from weakspot.report.schema import Cell
 from weakspot.run import Run
 
-NEAR = 0.5
-"""Points by which a number may differ and is still met."""
+NEAR = 0.5 + 1e-9
+"""Points by which a number may differ and is still met; half a point itself is met, however it is rounded."""
+VERDICTS = ("met", "not told apart", "higher", "lower")
 DOG, CAT = "dog", "cat"
 
 
@@ -29,7 +30,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     """The page and its table as CSV, of the runs that are there; the others are named."""
     found, left = finished(wanted.runs(), out)
     rows = list(beside(found))
-    met = sum(row["verdict"] == "met" for row in rows)
+    counts = ", ".join(f"{sum(row['verdict'] == each for row in rows)} {each}" for each in VERDICTS)
     lines = [
         "# Published numbers", "",
         f"Made by `weakspot reproduce published --scale {scale}` as [planned](published-plan.md). One seed, the last "
@@ -37,7 +38,8 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "authors chose their epoch by test images, which makes their number too high.", "",
         f"{len(found)} of {len(wanted.PUBLISHED)} runs. Not run: {', '.join(left) if left else 'none'}. "
         f"{cost(found, out)}", "",
-        f"**{met} of {len(rows)} numbers are met within {NEAR:g} point.**", "", *markdown(rows), "",
+        f"**Of {len(rows)} numbers: {counts}.** Met: within half a point. Not told apart: farther, and the published "
+        "number lies in our interval.", "", *markdown(rows), "",
     ]  # fmt: skip
     return {"published.md": "\n".join(lines), "published.csv": to_csv(rows)}
 
@@ -50,23 +52,24 @@ def beside(found: Mapping[str, Run]) -> Iterator[Row]:
         run = found[each.run.name]
         for figure, number in each.numbers.items():
             ours = FIGURES[figure](run)
-            difference = 100 * ours["accuracy"] - number
             yield {
                 "run": each.run.name,
                 "figure": figure,
-                "published": f"{number:g}{'*' if each.selected else ''}",
-                "ours": percent(ours),
-                "difference": f"{difference:+.1f}",
-                "verdict": verdict(difference),
+                "published": f"{number:.2f}{'*' if each.selected else ''}",
+                "ours": percent(ours, digits=2),
+                "difference": f"{100 * ours['accuracy'] - number:+.2f}",
+                "verdict": verdict(number, *(100 * ours[key] for key in ("accuracy", "low", "high"))),
                 "source": each.source,
             }
 
 
-def verdict(difference: float) -> str:
-    """Whether a number is met."""
-    if abs(difference) <= NEAR:
+def verdict(number: float, ours: float, low: float, high: float) -> str:
+    """Whether a number is met by ours with its limits, all in per cent."""
+    if abs(ours - number) <= NEAR:
         return "met"
-    return "higher" if difference > 0 else "lower"
+    if low <= number <= high:
+        return "not told apart"
+    return "higher" if ours > number else "lower"
 
 
 def cell(run: Run, name: str) -> Cell:

@@ -1,6 +1,6 @@
-"""The runs that are trained as published, what can be known of each number, and the long tail first.
+"""The trainings as published, each with the numbers of its table; the long tail and SPAT first.
 
-Every number is one of docs/studies/published-plan.md, where its source stands.
+Every setting and number is one of docs/studies/published-plan.md, whose table the tests hold against this one.
 """
 
 from collections.abc import Mapping
@@ -26,34 +26,45 @@ class Published:
     """Whether they chose the epoch by test images; here the last one is taken."""
 
 
-PREACT, LONG_TAIL_WRN = "preact-resnet18", "wrn-28-10"
 TRAINING: Mapping[str, Any] = {
     "model": "resnet18", "radius": "linf:8/255", "batch": 128, "weight_decay": 5e-4, "average": 0.0, "validation": 0.0,
-    "validation_steps": 5, "select": "last", "seed": 0,
+    "validation_steps": 10, "select": "last", "seed": 0,
 }  # fmt: skip
+LT, LT_100 = "+lt=50", "+lt=10"
+WRN_28, WRN_34 = {"model": "wrn-28-10"}, {"model": "wrn-34-10"}
 AT_BSL = {"epochs": 100, "schedule": "at-bsl"}
-ROBAL = {"epochs": 80, "schedule": "robal", "batch": 64, "weight_decay": 2e-4}
+ROBAL = {"epochs": 80, "schedule": "robal", "batch": 64}
 PANG = {"epochs": 110, "schedule": "step"}
-RICE = {"epochs": 200, "schedule": "rice", "model": PREACT}
-AUDIT: Mapping[str, Any] = {"threats": ("pgd", "autoattack"), "limit": 10_000}
+RICE = {"epochs": 200, "schedule": "rice", "model": "preact-resnet18", "validation": 0.02}
+ZHANG = {"epochs": 76, "schedule": "trades", "weight_decay": 2e-4}
+EPS = {"radius": "linf:0.031"}
+SPAT = {**AT_BSL, **EPS, "weight_decay": 2e-4}
+CFA = {"average": 0.999}
+"""CFA averages by a decay of its own; 0 would be refused."""
+SHARED = {"lr": 0.1 / 7, "weight_decay": 7 * 5e-4}
+"""SGD on TRADES divided by 1 + beta, as CFA's code has it, is SGD on TRADES with these."""
+AUTOAUGMENT, RANDAUGMENT, ROBUST_LT = {"augment": "autoaugment"}, {"augment": "randaugment"}, {"policy": "robust-lt"}
+STEP = 0.25
+"""PGD-20's step as a share of the radius, 2/255 of 8/255; SPAT's is a tenth."""
 
 
-def trained(name: str, method: str, *options: Mapping[str, Any], data: str = "cifar10", part: str = "") -> Trained:
-    """A training with its audit at the radius of the training."""
+def trained(
+    name: str,
+    method: str,
+    *options: Mapping[str, Any],
+    data: str = "cifar10",
+    part: str = "",
+    step: float = STEP,
+    audited: str = "",
+) -> Trained:
+    """A training with its audit on all test images, at the radius of the training unless another one is given."""
     training: dict[str, Any] = dict(TRAINING)
     for each in options:
         training.update(each)
-    return Trained(name, method, data, training, {**AUDIT, "radius": training["radius"]}, part)
-
-
-def lt50(name: str, method: str, *options: Mapping[str, Any]) -> Trained:
-    """On CIFAR-10 with an imbalance of 50, by the network of RobustLT's tables."""
-    return trained(name, method, {"model": LONG_TAIL_WRN}, *options, part="+lt=50")
-
-
-def lt100(name: str, *options: Mapping[str, Any]) -> Trained:
-    """AT-BSL on CIFAR-100 with an imbalance of 10."""
-    return trained(name, "at-bsl", AT_BSL, {"model": "wrn-34-10"}, *options, data="cifar100", part="+lt=10")
+    audit = {
+        "threats": (f"pgd(step={step})", "autoattack"), "limit": 10_000, "radius": audited or training["radius"],
+    }  # fmt: skip
+    return Trained(name, method, data, training, audit, part)
 
 
 def attacked(clean: float, pgd: float, autoattack: float | None = None) -> dict[str, float]:
@@ -71,34 +82,39 @@ def last(average: float, worst: float) -> dict[str, float]:
     return {AUTOATTACK: average, AUTOATTACK_WORST: worst}
 
 
-ROBUST_LT = {"policy": "robust-lt"}
-CFA = {"policy": "cfa", "validation": 0.02, "average": 0.999}
-"""It averages by its own decay."""
-AUTOAUGMENT = {"augment": "autoaugment"}
-EPS = {"radius": "linf:0.031"}
-RERUN = "a third party's run of AT-BSL's code"
-THEIR_LT, THEIR_CFA = "RobustLT, arXiv:2605.13395", "CFA, arXiv:2303.14460"
-THEIR_DAFA = "figure in the repository rucy74/DAFA"
+RERUN, THEIR_LT = "a third party's run of AT-BSL's code", "RobustLT, arXiv:2605.13395"
+THEIR_CFA, THEIR_DAFA = "CFA, arXiv:2303.14460", "rucy74/DAFA"
 THEIR_TABLE = "MTandHJ/PyTorch-Robust"
-ROBAL_NUMBERS = attacked(72.73, 32.29, 28.92)
 
 PUBLISHED: tuple[Published, ...] = (
-    Published(trained("at-bsl", "at-bsl", AT_BSL, part="+lt=50"), attacked(68.17, 36.93, 33.04), RERUN, selected=True),
+    Published(trained("at-bsl", "at-bsl", AT_BSL, part=LT), attacked(68.17, 36.93, 33.04), RERUN, selected=True),
     Published(
-        trained("at-bsl-ra", "at-bsl", AT_BSL, {"augment": "randaugment"}, part="+lt=50"),
+        trained("at-bsl-ra", "at-bsl", AT_BSL, RANDAUGMENT, part=LT),
         attacked(69.76, 38.09, 33.76), RERUN, selected=True,
     ),
-    Published(trained("spat", "spat", PANG), {DOG_AS_CAT: 30.6}, "SPAT, arXiv:2210.15068"),
-    Published(lt50("pgd-at-wrn", "pgd-at", AT_BSL), attacked(58.25, 27.28), THEIR_LT),
-    Published(lt50("robust-lt-wrn", "pgd-at", AT_BSL, ROBUST_LT), attacked(61.59, 28.97), THEIR_LT),
-    Published(lt50("robal-n-wrn", "robal-n", ROBAL), ROBAL_NUMBERS, THEIR_LT),
-    Published(lt50("robal-r-wrn", "robal-r", ROBAL), ROBAL_NUMBERS, THEIR_LT),
-    Published(lt50("at-bsl-wrn", "at-bsl", AT_BSL, AUTOAUGMENT), attacked(77.09, 37.98, 34.57), THEIR_LT),
     Published(
-        lt50("at-bsl-robust-lt-wrn", "at-bsl", AT_BSL, AUTOAUGMENT, ROBUST_LT), attacked(77.61, 42.11, 37.49), THEIR_LT
+        trained("spat", "spat", SPAT, step=0.1, audited="linf:8/255"), {DOG_AS_CAT: 30.6}, "SPAT, arXiv:2210.15068"
     ),
-    Published(lt100("at-bsl-100"), attacked(49.83, 19.99, 18.14), RERUN, selected=True),
-    Published(lt100("at-bsl-100-aua", AUTOAUGMENT), attacked(53.15, 25.12, 21.40), RERUN, selected=True),
+    Published(trained("pgd-at-wrn", "pgd-at", AT_BSL, WRN_28, part=LT), attacked(58.25, 27.28), THEIR_LT),
+    Published(
+        trained("robust-lt-wrn", "pgd-at", AT_BSL, WRN_28, ROBUST_LT, part=LT), attacked(61.59, 28.97), THEIR_LT
+    ),
+    Published(trained("robal-r-wrn", "robal-r", ROBAL, WRN_28, part=LT), attacked(72.73, 32.29, 28.92), THEIR_LT),
+    Published(
+        trained("at-bsl-wrn", "at-bsl", AT_BSL, WRN_28, AUTOAUGMENT, part=LT), attacked(77.09, 37.98, 34.57), THEIR_LT
+    ),
+    Published(
+        trained("at-bsl-robust-lt-wrn", "at-bsl", AT_BSL, WRN_28, AUTOAUGMENT, ROBUST_LT, part=LT),
+        attacked(77.61, 42.11, 37.49), THEIR_LT,
+    ),
+    Published(
+        trained("at-bsl-100", "at-bsl", AT_BSL, WRN_34, data="cifar100", part=LT_100),
+        attacked(49.83, 19.99, 18.14), RERUN, selected=True,
+    ),
+    Published(
+        trained("at-bsl-100-aua", "at-bsl", AT_BSL, WRN_34, AUTOAUGMENT, data="cifar100", part=LT_100),
+        attacked(53.15, 25.12, 21.40), RERUN, selected=True,
+    ),
     Published(trained("pgd-at", "pgd-at", PANG), {CLEAN: 84.15, AUTOATTACK: 48.72}, THEIR_TABLE),
     Published(trained("trades", "trades", PANG), {CLEAN: 82.62, AUTOATTACK: 49.47}, THEIR_TABLE),
     Published(trained("trades-031", "trades", PANG, EPS), fair(82.04, 65.70, 49.80, 21.31), THEIR_DAFA),
@@ -106,15 +122,13 @@ PUBLISHED: tuple[Published, ...] = (
         trained("dafa-031", "trades", PANG, EPS, {"policy": "dafa"}), fair(81.63, 67.90, 49.05, 30.53), THEIR_DAFA
     ),
     Published(trained("pgd-at-200", "pgd-at", RICE), last(43.0, 15.5), THEIR_CFA),
-    Published(trained("cfa-200", "pgd-at", RICE, CFA), last(47.7, 20.5), THEIR_CFA),
-    Published(trained("trades-200", "trades", RICE), last(46.9, 18.5), THEIR_CFA),
-    Published(trained("trades-cfa-200", "trades", RICE, CFA), last(49.3, 21.5), THEIR_CFA),
+    Published(trained("cfa-200", "pgd-at", RICE, CFA, {"policy": "cfa"}), last(47.7, 20.5), THEIR_CFA),
+    Published(trained("trades-200", "trades", RICE, SHARED), last(46.9, 18.5), THEIR_CFA),
     Published(
-        trained(
-            "trades-wrn", "trades", EPS,
-            {"epochs": 76, "schedule": "trades", "model": "wrn-34-10", "weight_decay": 2e-4},
-        ),
-        {CLEAN: 84.92, AUTOATTACK: 53.08}, "TRADES, arXiv:1901.08573, as RobustBench measured it",
+        trained("trades-cfa-200", "trades", RICE, CFA, {"policy": "cfa(shrink=True)"}), last(49.3, 21.5), THEIR_CFA
+    ),
+    Published(
+        trained("trades-wrn", "trades", ZHANG, WRN_34, EPS), {CLEAN: 84.92, AUTOATTACK: 53.08}, "RobustBench"
     ),
 )  # fmt: skip
 
