@@ -8,62 +8,71 @@ import numpy as np
 import pytest
 
 import weakspot
+from weakspot.analysis.measures import Measure
+from weakspot.analysis.scores import Scores
 from weakspot.data import limit
 from weakspot.recipes import catalogue, fairness, fairness_picture, fairness_runs, fairness_verdicts
 from weakspot.recipes.fairness_runs import LEADING, METHODS, name_of, runs
-from weakspot.recipes.fairness_verdicts import Against, differences, ours_claim, pair_change, pair_seen, spat_claim
+from weakspot.recipes.fairness_verdicts import Against, differences, exchanged, ours_claim, spat_claim, speaking
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
 
 
-def changed(value, low, high, **more):
-    """A difference of shares with its limits."""
-    return {"difference": value, "low": low, "high": high, **more}
+def points(value, low, high):
+    """A difference with its limits."""
+    return Measure(value, low, high, low, high)
 
 
-def compared(worst, overall=(0.0, -0.01, 0.01), seeds=3):
+def compared(worst, overall=(0.0, -0.01, 0.01), seeds=3, base=0.2, hard=(0.0, -0.01, 0.01)):
     """A method against TRADES."""
-    return Against(seeds, changed(*overall), changed(*worst, first_class="cat", last_class="bird"), 0.5)
+    return Against(seeds, points(*overall), points(*worst), points(*hard), ("cat", "bird"), base, 0.5)
 
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
 def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
     begun, audits = planned
     monkeypatch.setattr(fairness_runs, "TRAINING", {scale: {**fairness_runs.TRAINING[scale], "model": "lenet5"}})
-    monkeypatch.setattr(fairness_runs, "SEEDS", (0,))
+    monkeypatch.setattr(fairness_runs, "SEEDS", (1,))
     made = runs(scale)
     sets = Sets({"cifar10": "fashion-mnist-mini"})
     for run in made:
         run.step(sets).make(tmp_path)
-    assert [one.folder.name for one in audits] == [f"{name_of(name, 0)}-audit" for name in METHODS]
+    assert {one.folder.name for one in audits} == {f"{name_of(name, 1)}-audit" for name in METHODS}
     assert {config.average for config in begun} == {0.999}
+    assert {run.name for run in made if run.training["radius"] != run.audit["radius"]} == {"trades-small-1"}
 
 
-def test_the_first_seed_of_all_methods_comes_first():
+def test_what_the_verdicts_need_comes_first_seed_by_seed():
     names = [run.name for run in runs("cpu")]
-    assert len(names) == len(set(names)) == 22
-    assert set(names[:12]) == {name_of(name, 0) for name in METHODS}
-    assert set(names[12:]) == {name_of(name, seed) for name, seed in product(LEADING, (1, 2))}
+    assert len(names) == len(set(names)) == 23
+    assert names[:15] == [name_of(name, seed) for seed, name in product((1, 2, 3), LEADING)]
+    assert set(names[15:]) == {name_of(name, 1) for name in METHODS if name not in LEADING}
+    assert all(run.method.endswith("(steps=5)") for run in runs("cpu"))
 
 
 @pytest.mark.parametrize(
-    "worst, overall, says",
+    "worst, overall, more, says",
     [
-        ((0.1, 0.05, 0.15), (0.0, -0.01, 0.01), "raised"),
-        ((0.1, 0.05, 0.15), (-0.031, -0.04, -0.02), "raised, but traded"),
-        ((0.1, 0.05, 0.15), (-0.03, -0.04, -0.02), "raised"),
-        ((0.1, -0.01, 0.2), (-0.2, -0.3, -0.1), "not seen"),
-        ((-0.1, -0.2, -0.01), (0.0, -0.01, 0.01), "lowered"),
+        ((0.1, 0.05, 0.15), (0.0, -0.01, 0.01), {}, "raised"),
+        ((0.1, 0.05, 0.15), (-0.05, -0.06, -0.031), {}, "raised, but traded"),
+        ((0.1, 0.05, 0.15), (-0.02, -0.04, 0.0), {}, "raised, cost unclear"),
+        ((0.1, -0.01, 0.2), (-0.2, -0.3, -0.1), {}, "not resolved"),
+        ((-0.1, -0.2, -0.01), (0.0, -0.01, 0.01), {}, "lowered"),
+        ((0.1, 0.05, 0.15), (0.0, -0.01, 0.01), {"base": 0.049}, "off the floor"),
+        ((0.1, 0.05, 0.15), (0.0, -0.01, 0.01), {"base": 0.049, "hard": (0.02, 0.01, 0.03)}, "raised"),
+        ((0.1, 0.05, 0.15), (0.0, -0.01, 0.01), {"base": 0.05}, "raised"),
     ],
 )
-def test_a_raise_needs_its_interval_and_must_not_cost_the_average(worst, overall, says):
-    assert compared(worst, overall).says == says
+def test_a_raise_needs_its_interval_and_must_not_cost_the_average(worst, overall, more, says):
+    assert compared(worst, overall, **more).says == says
 
 
 def test_one_seed_is_described_whatever_its_interval_says():
-    rows = list(differences({"dafa": compared((0.1, 0.05, 0.15), seeds=2), "wat": compared((0.1, 0.05, 0.15))}))
+    raised = (0.1, 0.05, 0.15)
+    rows = list(differences({"dafa": compared(raised, seeds=2), "wat": compared(raised, seeds=1)}))
     assert [row["verdict"] for row in rows] == ["(described)", "(described)"]
-    assert next(differences({"dafa": compared((0.1, 0.05, 0.15))}))["verdict"] == "raised"
+    assert [row["interval over"] for row in rows] == ["images, seeds", "images only"]
+    assert next(differences({"dafa": compared(raised)}))["verdict"] == "raised"
 
 
 @pytest.mark.parametrize(
@@ -84,39 +93,49 @@ def test_our_own_policy_must_gain_and_not_cost(worst, overall, says):
 @pytest.mark.parametrize(
     "trades, spat, says",
     [
-        ((30, 30, 30), (20, 29, 10), "holds (by seed, in points: -10.0 ["),
-        ((30, 30, 30), (20, 30, 10), "does not hold"),
-        ((30, 30, 30), (40, 31, 50), "does not hold"),
-        ((30, 30), (20, 20), "not decided, seeds are missing"),
-        ((), (), "not decided, seeds are missing (by seed, in points: none)"),
+        ((30, 30, 30), (10, 11, 12), "holds, -19.0 ["),
+        ((10, 11, 12), (30, 30, 30), "is contradicted, +19.0 ["),
+        ((30, 30, 30), (29, 31, 30), "is not resolved"),
+        ((30, 30), (10, 10), "not decided, seeds are missing"),
+        ((), (), "not decided, seeds are missing"),
     ],
 )
-def test_spat_must_lower_the_hard_pair_in_all_seeds(trades, spat, says, monkeypatch):
-    # A run that sees so many of 100 dogs as cats, the first ones, is no more than that number here.
-    monkeypatch.setattr(fairness_verdicts, "pair_seen", lambda run: np.arange(100) < int(run.folder.name))
-    found = {name_of("trades", seed): Run(Path(str(share))) for seed, share in enumerate(trades)}
-    found |= {name_of("spat", seed): Run(Path(str(share))) for seed, share in enumerate(spat)}
+def test_spat_must_lower_the_hard_pair_beyond_images_and_seeds(trades, spat, says, monkeypatch):
+    # A run that sees so many of 100 images, the first ones, as the other class is no more than that number here.
+    class Seen(Run):
+        manifest = {"data": {"classes": ["cat", "dog"]}}
+
+    monkeypatch.setattr(
+        fairness_verdicts,
+        "exchanged",
+        lambda run: Scores(np.arange(100), np.arange(100) % 2, (np.arange(100) < int(run.folder.name)).astype(float)),
+    )
+    found = {name_of("trades", seed): Seen(Path(str(share))) for seed, share in enumerate(trades, 1)}
+    found |= {name_of("spat", seed): Seen(Path(str(share))) for seed, share in enumerate(spat, 1)}
     assert says in spat_claim(found)
 
 
-def test_the_change_of_the_hard_pair_is_paired(monkeypatch):
-    monkeypatch.setattr(
-        fairness_verdicts, "pair_seen", lambda run: np.array([1, 1, 0, 0, 0], bool)[:: int(run.folder.name)]
-    )
-    found = pair_change(Run(Path("1")), Run(Path("-1")))
-    # Two lost, two gained, of five: Wald's interval with a half added to each cell.
-    half = 1.959964 * np.sqrt(5) / 7
-    assert found == pytest.approx({"difference": 0, "low": -half, "high": half})
+def test_a_model_that_may_answer_one_class_takes_no_part():
+    class Robust(Run):
+        @property
+        def robust(self):
+            return {"low": float(self.folder.name)}
+
+    found = {low: Robust(Path(low)) for low in ("0.1", "0.099")}
+    assert set(speaking(found)) == {"0.1"}
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Tiny runs of three steps of four."""
-    methods = {"trades": ("trades(steps=1)", "none"), "pgd-at": ("n-fgsm", "none")}
+    methods = {"trades": ("trades", {}), "pgd-at": ("pgd-at", {"radius": "linf:5/255"})}
     for module in (fairness_runs, fairness_verdicts, fairness_picture):
         monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "LEADING", ("trades", "pgd-at"))
         monkeypatch.setattr(module, "SEEDS", (0, 1))
+    monkeypatch.setattr(fairness, "SEEDS", (0, 1))
+    monkeypatch.setattr(fairness_runs, "STEPS", 1)
+    monkeypatch.setattr(fairness_verdicts, "LEAST", 0.0)
     for module in (fairness, fairness_verdicts):
         monkeypatch.setattr(module, "HARD_PAIR", ("Shirt", "Coat"))
     monkeypatch.setattr(fairness_runs, "AUDITED", {"cpu": 40})
@@ -135,18 +154,25 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert "hours in trainings" in page
     assert "3 of 4 runs. Not run: pgd-at-1." in page
     assert "| pgd-at | 1 | " in page
-    assert "Shirt seen as Coat: not decided" in page
+    assert "Shirt and Coat seen as each other: not decided" in page
+    assert "without part in what follows: none" in page
     texts = {each.text for each in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
     assert {"trades", "pgd-at (1 of 2 seeds)"} <= texts
     assert len(table.splitlines()) == 1 + 3 * 10
     base, other = (weakspot.open_run(study.folder / f"{name}-audit") for name in ("trades-0", "pgd-at-0"))
-    confusion, names = base.robust["confusion"], [entry["name"] for entry in base.classes]
-    shirts = confusion[names.index("Shirt")]
-    assert pair_seen(base).mean() == pytest.approx(shirts[names.index("Coat")] / sum(shirts))
+    confusion, names = np.array(base.robust["confusion"]), [entry["name"] for entry in base.classes]
+    shirt, coat = names.index("Shirt"), names.index("Coat")
+    seen = exchanged(base)
+    assert seen.score.sum() == confusion[shirt, coat] + confusion[coat, shirt]
+    assert len(seen.label) == confusion[[shirt, coat]].sum()
     row = next(line for line in page.splitlines() if line.startswith("| pgd-at | 1 | "))
     difference = 100 * (other.robust["accuracy"] - base.robust["accuracy"])
-    assert float(row.split(" | ")[2].split(" ")[0]) == pytest.approx(difference, abs=0.06)
+    assert float(row.split(" | ")[6].split(" ")[0]) == pytest.approx(difference, abs=0.06)
+    models = [
+        line.split(" | ") for line in page[page.index("## Models") :].splitlines() if "-0 |" in line or "-1 |" in line
+    ]
+    assert [line[6] for line in models] == ["8.0", "5.0", "8.0"]
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):
-    assert "0 of 22 runs" in fairness.pages(tmp_path, "cpu")["fairness.md"]
+    assert "0 of 23 runs" in fairness.pages(tmp_path, "cpu")["fairness.md"]

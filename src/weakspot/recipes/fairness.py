@@ -3,13 +3,26 @@
 Source of SPAT: arXiv 2210.15068; of the policies: see each file of `weakspot.training.policies`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from weakspot.addresses import Radius
 from weakspot.recipes.fairness_picture import picture
-from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, TRAINING, runs
-from weakspot.recipes.fairness_verdicts import against, differences, ours_claim, pair_seen, spat_claim
-from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, RADIUS, SEEDS, TRAINING, runs
+from weakspot.recipes.fairness_verdicts import (
+    LEVEL,
+    against,
+    differences,
+    exchanged,
+    ours_claim,
+    robust,
+    spat_claim,
+    speaking,
+)
+from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, trained_for
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
@@ -23,64 +36,87 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     """The page, its picture, and the classes as CSV, of the runs that are there; the others are named."""
     planned = runs(scale)
     found, left = finished(planned, out)
-    compared = against(found)
+    judged = speaking(found)
+    silent = [name for name in found if name not in judged]
+    compared = against(judged)
     lines = [
         "# SPAT and class fairness", "",
-        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, linf:8/255; "
+        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, {RADIUS}; "
         f"{options(TRAINING[scale])}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per "
-        "cent with 95 % intervals, differences in points; images and seeds are crossed factors where a method has "
-        "several seeds.",
-        "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. "
-        f"{cost(found, out)}",
+        "cent, differences in points.",
+        "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without robust "
+        f"accuracy, and without part in what follows: {', '.join(silent) if silent else 'none'}. {cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
         "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), a dot for each "
-        "seed; grey: one seed. The lowest of ten classes is a little too low in all.",
+        f"seed; grey: one seed. Ring: TRADES at seed {SEEDS[0]}, with which the grey ones are compared. The lowest of "
+        "ten classes is a little too low in all.",
         "", "## Against TRADES", "", ours_claim(compared), "",
-        "The difference of the worst class is that of the lowest classes, seed by seed; from and to name the lowest of "
-        "the mean over seeds.", "", *markdown(differences(compared)),
-        "", f"## {HARD_PAIR[0]} seen as {HARD_PAIR[1]}, and feature space", "", spat_claim(found), "",
-        "Features are in each model's own unit: compare models by distance / spread and purity, not by the two columns "
-        "before.", "",
-        *markdown(hard_pair(found)), "", "## Models", "", *markdown(models(found)), "",
+        f"Intervals of {100 * LEVEL:g} %. Over images only, where there is one seed: what seeds differ by is left out, "
+        "so that they are too narrow for a method. The difference of the worst class is that of the lowest classes, "
+        "seed by seed; from and to name the lowest of the mean over seeds.", "", *markdown(differences(compared)),
+        "", f"## {HARD_PAIR[0]} and {HARD_PAIR[1]}, and feature space", "", spat_claim(judged), "",
+        "Spread and distance are in each model's own unit, and SPAT's head ignores the length of features: compare "
+        "models by cosine (1 - the cosine between the two classes' means) and purity.", "",
+        *markdown(hard_pair(judged)), "", "## Models", "",
+        "Mean radius: of training, over epochs and classes, where a policy turns it.", "",
+        *markdown(models(found, out, scale)), "",
     ]  # fmt: skip
     text = "\n".join(lines)
-    return {"fairness.md": text, "fairness.svg": picture(found), "fairness.csv": to_csv(classes(found))}
+    return {"fairness.md": text, "fairness.svg": picture(judged), "fairness.csv": to_csv(classes(found))}
 
 
-def models(found: Mapping[str, Run]) -> Iterator[Row]:
+def models(found: Mapping[str, Run], out: Path, scale: Scale) -> Iterator[Row]:
     """A row for each model."""
+    planned = {run.name: run for run in runs(scale)}
     for name, run in found.items():
-        robust, worst = run.robust, run.worst
+        worst = run.worst
         yield {
             "run": name,
             "clean": percent(run.summary["threats"]["clean"]),
-            "robust": percent(robust),
+            "robust": percent(run.robust),
             "worst class": "-" if worst is None else f"{worst['name']} {percent(worst)}",
             "corrected": "-" if worst is None else share(worst["corrected"]),
-            "gap": share(robust["disparity"]["gap"]),
+            "gap": share(run.robust["disparity"]["gap"]),
+            "mean radius x 255": f"{255 * mean_radius(out / name, planned[name]):.1f}",
+            "training min": f"{trained_for(out / name) / 60:.0f}",
             "audit s": f"{run.summary['cost']['seconds']:.0f}",
         }
 
 
+def mean_radius(folder: Path, run: Trained) -> float:
+    """The radius of training, meaned over epochs and classes where a policy turned it."""
+    epochs = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    turned = [epoch["knobs"]["radius"] for epoch in epochs if "knobs" in epoch]
+    return float(np.mean(turned)) if turned else float(Radius.of(run.training["radius"]).size)
+
+
 def hard_pair(found: Mapping[str, Run]) -> Iterator[Row]:
-    """The share of the first class seen as the second one, and what feature space says of the first."""
+    """How often the two classes are seen as each other, and what feature space says of them."""
+    one, two = HARD_PAIR
     for name, run in found.items():
-        latent = run.summary["latent"]
-        assert latent is not None, "the audit was asked for feature space"
-        clean = latent["classes"][[entry["name"] for entry in run.classes].index(HARD_PAIR[0])]["clean"]
+        names = [entry["name"] for entry in run.classes]
+        seen = exchanged(run)
+        errors = robust(run, HARD_PAIR).score == 0
+        first = seen.label == names.index(one)
         yield {
             "run": name,
-            f"{HARD_PAIR[0]} as {HARD_PAIR[1]}": share(float(pair_seen(run).mean())),
-            f"spread of {HARD_PAIR[0]}": f"{clean['spread']['value']:.2f}",
-            "to the nearest class": f"{clean['distance']['value']:.2f} ({clean['nearest']})",
-            "distance / spread": f"{relative(clean['distance']['value'], clean['spread']['value']):.2f}",
-            "purity": f"{clean['purity']['value']:.2f}",
+            f"{one} as {two}": share(float(seen.score[first].mean())),
+            f"{two} as {one}": share(float(seen.score[~first].mean())),
+            "of their errors": share(float(seen.score[errors].mean())) if errors.any() else "-",
+            **latent(run, names.index(one), names.index(two)),
         }
 
 
-def relative(distance: float | None, spread: float | None) -> float:
-    """The distance in units of the spread, which no unit of the features can change; NaN where one is undefined."""
-    return distance / spread if distance is not None and spread else float("nan")
+def latent(run: Run, one: int, two: int) -> Row:
+    """Scatter of the first class, how far it is from the second one, and its purity, on clean images."""
+    if run.latent is None:
+        return {"spread": "-", "distance": "-", "cosine": "-", "purity": "-"}
+    clean, tables = run.latent["classes"][one]["clean"], run.latent["distances"]["clean"]
+    numbers = {
+        "spread": clean["spread"]["value"], "distance": tables["euclidean"][one][two],
+        "cosine": tables["cosine"][one][two], "purity": clean["purity"]["value"],
+    }  # fmt: skip
+    return {column: "-" if number is None else f"{number:.3g}" for column, number in numbers.items()}
 
 
 def classes(found: Mapping[str, Run]) -> Sequence[Row]:

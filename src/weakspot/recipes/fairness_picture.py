@@ -28,6 +28,8 @@ def picture(found: Mapping[str, Run]) -> str:
         seeds = f" ({len(points)} of {len(SEEDS)} seeds)" if name in LEADING and len(points) < len(SEEDS) else ""
         axes.annotate(f"{name}{seeds}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8, color=INK)
         if name == BASE:
+            if name_of(name, SEEDS[0]) in found:
+                axes.scatter(points[0, 0], points[0, 1], s=50, facecolors="none", edgecolors=ROBUST, zorder=2)
             axes.axvline(x, color=ROBUST, linewidth=0.8, linestyle="--", zorder=1)
             axes.axhline(y, color=ROBUST, linewidth=0.8, linestyle="--", zorder=1)
     tidy(axes)

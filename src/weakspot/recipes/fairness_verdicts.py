@@ -1,21 +1,27 @@
 """The rules of the study of class fairness: who raises the worst class, at what cost, and is SPAT's claim seen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-import weakspot
-from weakspot.analysis.paired import agresti_min, holm, mcnemar
-from weakspot.analysis.scores import attacked
-from weakspot.recipes.fairness_runs import BASE, HARD_PAIR, LEADING, METHODS, SEEDS, name_of
-from weakspot.recipes.tables import Row, percent
+from weakspot.analysis.compare import Comparison, compare
+from weakspot.analysis.measures import Measure
+from weakspot.analysis.paired import holm, mcnemar
+from weakspot.analysis.scores import Scores, attacked, scores
+from weakspot.recipes.fairness_runs import BASE, HARD_CLASSES, HARD_PAIR, LEADING, METHODS, SEEDS, name_of
+from weakspot.recipes.tables import Row, limited
 from weakspot.run import Run
 
 OURS, SPAT = "confusion", "spat"
 GAIN, COST = 0.05, -0.03
 """What our own policy must gain on the worst class, and what a policy may lose on average."""
+FLOOR = 0.05
+"""Below this mean of TRADES's worst class, a raise must be one of the hard classes' mean as well."""
+LEAST = 0.1
+"""What a model has that answers one class; one that may be below it under attack takes no part."""
+LEVEL = 1 - 0.05 / (len(LEADING) - 1)
+"""Bonferroni over the leading methods: crossed intervals give no p for Holm."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +29,36 @@ class Against:
     """A method less TRADES over the seeds that both have; images and seeds are crossed factors."""
 
     seeds: int
-    overall: Mapping[str, Any]
-    """`difference`, `low`, `high` of robust accuracy."""
-    worst: Mapping[str, Any]
-    """The same of the worst class, with `first_class` and `last_class`."""
+    overall: Measure
+    """Of robust accuracy, over images."""
+    worst: Measure
+    """Of the lowest classes, seed by seed."""
+    hard: Measure
+    """Of the mean of the classes that are hard by name."""
+    classes: tuple[str, str]
+    """The lowest of the mean over seeds, of TRADES and of the method."""
+    base: float
+    """TRADES's worst class, the mean over its seeds."""
     p: float | None
     """Of robust accuracy at the first seed, after Holm's correction; None where that is not there."""
 
     @property
     def says(self) -> str:
         """Rules 1 and 2: whether it raises the worst class, and whether it trades the average for that."""
-        if (self.worst["high"] or 0) < 0:
+        if self.worst.high < 0:
             return "lowered"
-        if (self.worst["low"] or 0) <= 0:
-            return "not seen"
-        return "raised, but traded" if (self.overall["difference"] or 0) < COST else "raised"
+        if not self.worst.low > 0:
+            return "not resolved"
+        if self.base < FLOOR and not self.hard.low > 0:
+            return "off the floor"
+        if self.overall.low > COST:
+            return "raised"
+        return "raised, but traded" if self.overall.high < COST else "raised, cost unclear"
+
+
+def speaking(found: Mapping[str, Run]) -> dict[str, Run]:
+    """The runs that take part: robust accuracy is more than a constant answer's."""
+    return {name: run for name, run in found.items() if (run.robust["low"] or 0) >= LEAST}
 
 
 def against(found: Mapping[str, Run]) -> dict[str, Against]:
@@ -46,27 +67,57 @@ def against(found: Mapping[str, Run]) -> dict[str, Against]:
     p = dict(zip(rivals, holm(np.array([p_overall(found, name) for name in rivals])), strict=True))
     made = {}
     for name in rivals:
-        seeds = [seed for seed in SEEDS if name_of(name, seed) in found and name_of(BASE, seed) in found]
-        if not seeds:
+        first, last = both(found, name)
+        if not first:
             continue
-        first, last = ([found[name_of(which, seed)] for seed in seeds] for which in (BASE, name))
-        both = weakspot.compare(first, last).summary["comparisons"][0]["conditions"]["robust"]
-        adjusted = float(p[name]) if SEEDS[0] in seeds else None
-        made[name] = Against(len(seeds), both["overall"], both["worst_class"], adjusted)
+        names = first[0].manifest["data"]["classes"]
+        whole, hard = (compared(first, last, classes) for classes in (tuple(names), HARD_CLASSES))
+        made[name] = Against(
+            seeds=len(first),
+            overall=whole.overall,
+            worst=whole.worst,
+            hard=hard.balanced,
+            classes=(names[whole.worst_classes[0]], names[whole.worst_classes[1]]),
+            base=float(np.mean([run.worst["accuracy"] for run in first if run.worst])),
+            p=float(p[name]) if all(name_of(each, SEEDS[0]) in found for each in (BASE, name)) else None,
+        )
     return made
 
 
-def differences(compared: Mapping[str, Against]) -> Iterator[Row]:
+def compared(first: Sequence[Run], last: Sequence[Run], classes: Sequence[str]) -> Comparison:
+    """Robust accuracy on these classes, last less first, at the corrected level; images and seeds crossed."""
+    one, two = ([robust(run, classes) for run in side] for side in (first, last))
+    return compare(one, two, len(first[0].manifest["data"]["classes"]), 0, level=LEVEL)
+
+
+def both(found: Mapping[str, Run], name: str) -> tuple[list[Run], list[Run]]:
+    """The runs of TRADES and of a method, of the seeds that both have."""
+    seeds = [seed for seed in SEEDS if name_of(name, seed) in found and name_of(BASE, seed) in found]
+    return [found[name_of(BASE, seed)] for seed in seeds], [found[name_of(name, seed)] for seed in seeds]
+
+
+def robust(run: Run, classes: Sequence[str]) -> Scores:
+    """The images of these classes, right or wrong under attack."""
+    found = scores(run.manifest["threats"], run.rows)["robust"]
+    kept = np.isin(np.array(run.manifest["data"]["classes"])[found.label], classes)
+    return Scores(found.sample[kept], found.label[kept], found.score[kept])
+
+
+def differences(found: Mapping[str, Against]) -> Iterator[Row]:
     """A row for each method; with fewer seeds than planned for a leading one, or with one, it is described."""
-    for name, each in compared.items():
+    for name, each in found.items():
         judged = name in LEADING and each.seeds == len(SEEDS)
         yield {
             "method": name,
             "seeds": each.seeds,
-            "robust": percent(each.overall, "difference"),
-            f"Holm's p of {len(METHODS) - 1}, seed {SEEDS[0]}": "-" if each.p is None else f"{each.p:.2g}",
-            "worst class": percent(each.worst, "difference"),
-            "from, to": f"{each.worst['first_class']}, {each.worst['last_class']}",
+            "interval over": "images, seeds" if each.seeds > 1 else "images only",
+            "worst class": limited(each.worst),
+            "from, to": ", ".join(each.classes),
+            "mean of " + ", ".join(HARD_CLASSES): limited(each.hard),
+            "robust, all images": limited(each.overall),
+            f"these two models, seed {SEEDS[0]}: Holm's p of {len(METHODS) - 1}": "-"
+            if each.p is None
+            else f"{each.p:.2g}",
             "verdict": each.says if judged else "(described)",
         }
 
@@ -76,59 +127,40 @@ def p_overall(found: Mapping[str, Run], name: str) -> float:
     pair = [found.get(name_of(which, SEEDS[0])) for which in (BASE, name)]
     if pair[0] is None or pair[1] is None:
         return 1.0
-    first, last = robust_rows(pair[0]), robust_rows(pair[1])
+    first, last = (robust(run, run.manifest["data"]["classes"]).score == 1 for run in pair if run)
     return float(mcnemar(np.array((first & ~last).sum()), np.array((~first & last).sum())))
 
 
-def robust_rows(run: Run) -> np.ndarray:
-    """Whether each sample survived every threat, in the order of its number."""
-    rows = run.rows
-    samples, place = np.unique(rows.sample, return_inverse=True)
-    held = np.ones(len(samples), dtype=bool)
-    np.logical_and.at(held, place, rows.correct)
-    return held
-
-
-def pair_seen(run: Run) -> np.ndarray:
-    """Of each image of the hard pair's first class whether it is seen as the second one under attack."""
+def exchanged(run: Run) -> Scores:
+    """Of each image of the hard pair whether it is seen as the pair's other class under attack: 1, else 0."""
     worst = attacked(run.manifest["threats"], run.rows)["robust"]
-    source, target = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
+    one, two = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
     order = np.argsort(worst.sample)
-    return worst.prediction[order][worst.label[order] == source] == target
-
-
-def pair_change(first: Run, last: Run) -> Mapping[str, float]:
-    """The change of that share, paired by image, with its limits."""
-    before, after = pair_seen(first), pair_seen(last)
-    lost, gained = np.array((before & ~after).sum()), np.array((after & ~before).sum())
-    limits = agresti_min(lost, gained, np.array(len(before)))
-    return {"difference": float(gained - lost) / len(before), "low": float(limits.low), "high": float(limits.high)}
+    order = order[np.isin(worst.label[order], (one, two))]
+    other = np.where(worst.label[order] == one, two, one)
+    return Scores(worst.sample[order], worst.label[order], (worst.prediction[order] == other).astype(float))
 
 
 def spat_claim(found: Mapping[str, Run]) -> str:
-    """Rule 3: whether the hard pair's share is lower under SPAT in all seeds."""
-    pairs = [(found.get(name_of(BASE, seed)), found.get(name_of(SPAT, seed))) for seed in SEEDS]
-    changes = [pair_change(first, last) for first, last in pairs if first and last]
-    if len(changes) < len(SEEDS):
-        says = "not decided, seeds are missing"
-    else:
-        says = "holds" if all(change["difference"] < 0 for change in changes) else "does not hold"
-    listed = ", ".join(percent(change, "difference") for change in changes) if changes else "none"
-    return (
-        f"SPAT's claim, fewer of {HARD_PAIR[0]} seen as {HARD_PAIR[1]}: {says} (by seed, in points: {listed}). Three "
-        "lower shares come by chance in one of eight studies, if SPAT changes nothing."
-    )
+    """Rule 3: whether fewer images of the hard pair are seen as its other class under SPAT."""
+    first, last = both(found, SPAT)
+    what = f"SPAT's claim, fewer images of {' and '.join(HARD_PAIR)} seen as each other:"
+    if len(first) < len(SEEDS):
+        return f"{what} not decided, seeds are missing."
+    classes = len(first[0].manifest["data"]["classes"])
+    change = compare([exchanged(run) for run in first], [exchanged(run) for run in last], classes, 0).overall
+    says = "holds" if change.high < 0 else "is contradicted" if change.low > 0 else "is not resolved"
+    return f"{what} {says}, {limited(change)} points (95 %, images and seeds)."
 
 
-def ours_claim(compared: Mapping[str, Against]) -> str:
+def ours_claim(found: Mapping[str, Against]) -> str:
     """Rule 4: whether our own policy earns its place."""
-    each = compared.get(OURS)
+    each = found.get(OURS)
     if each is None or each.seeds < len(SEEDS):
         return "Our own policy (confusion): not decided, seeds are missing."
-    raised = (each.worst["low"] or 0) > 0 and each.worst["difference"] >= GAIN
-    earned = raised and (each.overall["low"] or 0) > COST
+    earned = each.says in ("raised", "raised, cost unclear") and each.worst.value >= GAIN and each.overall.low > COST
     return (
         f"Our own policy (confusion) {'earns' if earned else 'does not earn'} its place: worst class "
-        f"{percent(each.worst, 'difference')}, at least {100 * GAIN:g} and an interval above 0 asked for; on average "
-        f"{percent(each.overall, 'difference')}, a lower limit above {100 * COST:g} asked for."
+        f"{limited(each.worst)}, at least {100 * GAIN:g} and an interval above 0 asked for; on average "
+        f"{limited(each.overall)}, a lower limit above {100 * COST:g} asked for."
     )

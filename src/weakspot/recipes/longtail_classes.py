@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import weakspot
 from weakspot.recipes.longtail_gains import ALPHA, BASE
 from weakspot.recipes.longtail_runs import ORDERS, POLICIES, SEEDS, name_of
-from weakspot.recipes.longtail_verdicts import against, signed
-from weakspot.recipes.tables import Row, percent, share
+from weakspot.recipes.longtail_verdicts import against
+from weakspot.recipes.tables import Row, percent, share, signed
 from weakspot.report.rarity import Limited
 from weakspot.run import Run
 

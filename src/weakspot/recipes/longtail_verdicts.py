@@ -13,7 +13,7 @@ from weakspot.analysis.scores import Scores, scores
 from weakspot.recipes.longtail_gains import ALPHA, BASE, FAMILY, corrected
 from weakspot.recipes.longtail_runs import AT_ALL_RATIOS, OTHER_RATIOS, RATIO, SEEDS, name_of
 from weakspot.recipes.longtail_tables import survivals
-from weakspot.recipes.tables import Row, percent
+from weakspot.recipes.tables import Row, limited, percent, signed
 from weakspot.run import Run
 
 RAISING = (*FAMILY, "trades")
@@ -175,13 +175,3 @@ def seen(each: tuple[float, float]) -> str:
     """Whether a difference is a gain beyond chance, or a loss."""
     value, p = each
     return "no" if p >= ALPHA else "yes" if value > 0 else "lowered"
-
-
-def signed(value: float | None) -> str:
-    """Points with their sign."""
-    return "-" if value is None else f"{100 * value:+.1f}"
-
-
-def limited(found: Measure) -> str:
-    """A difference in points with its limits."""
-    return f"{signed(found.value)} [{signed(found.low)}, {signed(found.high)}]"

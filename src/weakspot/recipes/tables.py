@@ -2,8 +2,11 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from weakspot.analysis.measures import Measure
 
 Row = Mapping[str, Any]
 
@@ -44,3 +47,13 @@ def percent(found: Mapping[str, Any], key: str = "accuracy", digits: int = 1) ->
 def share(value: float | None, digits: int = 1) -> str:
     """Per cent, or a dash."""
     return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """Points with their sign, or a dash."""
+    return "-" if value is None or math.isnan(value) else f"{100 * value:+.1f}"
+
+
+def limited(found: Measure) -> str:
+    """A difference in points with its limits."""
+    return f"{signed(found.value)} [{signed(found.low)}, {signed(found.high)}]"
