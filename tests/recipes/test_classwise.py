@@ -8,9 +8,12 @@ import pytest
 from scipy.stats import spearmanr
 
 import weakspot
+from weakspot.analysis.coupling import attractiveness
+from weakspot.analysis.intervals import Interval
 from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import catalogue, classwise, classwise_figures, classwise_runs, classwise_verdicts
 from weakspot.recipes.classwise_figures import figures, success
+from weakspot.recipes.classwise_mutual import mutual, split
 from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, name_of, runs
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.study import Sets
@@ -105,11 +108,49 @@ def test_partial_correlation_against_residuals_of_ranks():
     "low, high, p, kinds, says",
     [
         (0.1, 0.9, 0.01, 6, "yes"), (-0.9, -0.1, 0.01, 6, "against"), (-0.1, 0.9, 0.01, 6, "not resolved"),
-        (0.1, 0.9, 0.06, 6, "not resolved"), (np.nan, np.nan, 0.01, 1, "not resolved"),
+        (0.1, 0.9, 0.06, 6, "not resolved"), (np.nan, np.nan, 0.01, 1, "one kind only"),
+        (np.nan, np.nan, 1.0, 0, "not run"),
     ],
 )  # fmt: skip
 def test_a_tie_is_seen_only_if_deals_and_kinds_say_so(low, high, p, kinds, says):
     assert classwise_verdicts.verdict(Tie(0.5, low, high, p, kinds, kinds), p, ("yes", "against")) == says
+
+
+def test_mutual_confusion_alone_ties_attractive_classes_to_weakness():
+    random = np.random.default_rng(5)
+    affinity = np.exp(random.normal(size=(10, 10)))
+    both = np.round(8 * (affinity + affinity.T) * (1 - np.eye(10))).astype(int)
+    made = both + np.diag(200 - both.sum(axis=1))
+    drawn = split(made, random)
+    np.testing.assert_array_equal(drawn + drawn.T, both + both.T)
+    assert np.diag(drawn).sum() == 0
+    found = mutual({"a": [made], "b": [made, made], "c": []}, draws=50)
+    exact = 1 - both.sum(axis=1) / 200
+    tied = spearmanr(attractiveness(both.sum(axis=0), both.sum(axis=1)), exact).statistic
+    assert -1 <= found.low <= found.high < 0
+    assert tied < -0.5
+    assert np.isnan(mutual({"a": []}).low)
+
+
+@pytest.mark.parametrize(
+    "value, says",
+    [(-0.8, "weak, as mutual confusion alone would give"), (-0.95, "weak, beyond mutual confusion"),
+     (-0.4, "weak, less than mutual confusion would give"), (0.6, "weak, beyond mutual confusion")],
+)  # fmt: skip
+def test_the_primary_verdict_says_what_mutual_confusion_would_give(value, says, monkeypatch):
+    monkeypatch.setattr(classwise_verdicts, "mutual", lambda tables: Interval(np.array(-0.9), np.array(-0.7)))
+    row, found = classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1, 1, 0.01, 6, 6), {}, "weak")
+    assert (row, found) == ({"if confusion were mutual": "-0.90 to -0.70"}, says)
+    assert classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1, 1, 0.9, 6, 6), {}, "not run")[1] == "not run"
+
+
+@pytest.mark.parametrize(
+    "low, p, given, says",
+    [(0.1, 0.04, "the same", "the same"), (0.1, 0.06, "the same", "the same, by errors of clean images"),
+     (-0.1, 0.04, "the same", "the same, by errors of clean images"), (-0.1, 0.9, "opposed", "opposed")],
+)  # fmt: skip
+def test_attracting_alike_needs_the_errors_that_attacks_add(low, p, given, says):
+    assert classwise_verdicts.beside_added(Tie(0.5, low, 0.9, p, 6, 6), {}, given)[1] == says
 
 
 def planted(low, lowest=(), cat=(0.05, 0.15)):
@@ -213,3 +254,12 @@ def test_figures_against_plain_loops_over_rows(study):
     pairs = [(i, j) for i in range(10) for j in range(10) if i != j]
     expected = [np.mean(list(reached[pair].values())) for pair in pairs]
     np.testing.assert_allclose(success(run), expected)
+    clean = {sample: label == prediction for sample, label, prediction, threat in zip(
+        rows.sample, rows.label, rows.prediction, rows.threat, strict=True) if threat == "clean"}  # fmt: skip
+    added = np.zeros(10)
+    for threat, sample, label, prediction in zip(rows.threat, rows.sample, rows.label, rows.prediction, strict=True):
+        added[prediction] += threat.startswith("standard@") and clean[sample] and label != prediction
+    np.testing.assert_allclose(found["cfps added"], added / added.sum())
+    kept = {pair: [hit for sample, hit in hits.items() if clean[sample]] for pair, hits in reached.items()}
+    hubs = [[np.mean(kept[i, j]) for i in range(10) if i != j and kept[i, j]] for j in range(10)]
+    np.testing.assert_allclose(found["hub added"], [np.mean(each) if each else np.nan for each in hubs])

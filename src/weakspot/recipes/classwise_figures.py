@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from weakspot.analysis.arrays import ratio
 from weakspot.analysis.coupling import Coupling, attractiveness, coupling
 from weakspot.recipes.classwise_runs import PRESET, STANDARD
 from weakspot.report.schema_cell import Cell
@@ -36,7 +37,7 @@ def figures(run: Run) -> Mapping[str, np.ndarray]:
 
     `attacked`, `corrupted`, `clean`: accuracies; `cfps`, `cfps corrupted`, `cfps clean`; `attractive`: CFPS under
     attack freed from coupling; `hub`: mean success of the directed attacks at the class; `distance`: to the nearest
-    other class in clean feature space.
+    other class in clean feature space; `cfps added`, `hub added`: the same of images that are right when clean.
     """
     conditions = {
         "attacked": attacked(run),
@@ -57,7 +58,21 @@ def figures(run: Run) -> Mapping[str, np.ndarray]:
     found["attractive"] = attractiveness(np.array([entry["false_positives"] for entry in drawn]), errors)
     found["hub"] = known(entry["hub"] for entry in pairs["classes"])
     found["distance"] = known(entry["clean"]["distance"]["value"] for entry in latent["classes"])
-    return found
+    return {**found, **added(run)}
+
+
+def added(run: Run) -> Mapping[str, np.ndarray]:
+    """CFPS and hub score of the errors that attacks add: a clean image that is wrong keeps its prediction in both."""
+    rows, pairs = run.rows.of(address(run)), run.summary["pairs"]
+    assert pairs is not None, "the audit was asked for directed pairs"
+    right = run.rows.of("clean").correct  # both are by ascending sample
+    into = np.bincount(rows.prediction[right & ~rows.correct], minlength=len(pairs["classes"]))
+    hit = np.array(pairs["ended"], float) - np.array(pairs["already"], float)
+    sources = np.array([entry["correct"] for entry in run.summary["threats"]["clean"]["classes"]])
+    share = ratio(hit, np.broadcast_to(sources[:, None], hit.shape))
+    np.fill_diagonal(share, np.nan)
+    hub = np.array([each[~np.isnan(each)].mean() if not np.isnan(each).all() else np.nan for each in share.T])
+    return {"cfps added": ratio(into, np.full(len(into), into.sum())), "hub added": hub}
 
 
 def known(values: Iterable[float | None]) -> np.ndarray:

@@ -68,6 +68,12 @@ def partial(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
     return float((xy - xg * yg) / np.sqrt(left)) if left > 1e-12 else NAN
 
 
+def fisher(x: np.ndarray, y: np.ndarray) -> float:
+    """Fisher's z of Spearman's correlation of two figures; NaN where undefined."""
+    ranks = _ranked(x, y)
+    return NAN if ranks is None else float(_z(ranks[0], ranks[1][None])[0])
+
+
 def _ranked(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Both figures' ranks, centred and of length 1; None where they have none."""
     if len(x) < FEWEST or np.isnan(x).any() or np.isnan(y).any() or np.ptp(x) == 0 or np.ptp(y) == 0:

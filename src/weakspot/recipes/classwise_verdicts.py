@@ -8,6 +8,7 @@ import numpy as np
 from weakspot.analysis.paired import holm
 from weakspot.analysis.relate import shared_worst
 from weakspot.recipes.classwise_figures import WEAKEST, attacked, coupled, figures, resisting
+from weakspot.recipes.classwise_mutual import mutual
 from weakspot.recipes.classwise_runs import DATA, KINDS, SEEDS, name_of
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.tables import Row
@@ -17,6 +18,13 @@ ALPHA = 0.05
 PRIMARY = (("attractive", "attacked"),)
 WEAK = (("attacked", "corrupted"), ("attacked", "distance"), ("corrupted", "distance"))
 ATTRACT = (("cfps", "cfps corrupted"), ("cfps", "cfps clean"), ("cfps", "hub"))
+ADDED = {
+    ("cfps", "cfps corrupted"): ("cfps added", "cfps corrupted"),
+    ("cfps", "cfps clean"): ("cfps added", "cfps clean"),
+    ("cfps", "hub"): ("cfps added", "hub added"),
+}
+"""The same without the errors of clean images on the attacks' side."""
+UNSEEN = ("not run", "one kind only", "not resolved")
 CALM = frozenset({"corrupted", "clean", "cfps corrupted", "cfps clean", "distance"})
 """Figures that no attack has made."""
 CAT, WEAKEST_FOUR = "cat", frozenset({"bird", "cat", "deer", "dog"})
@@ -39,11 +47,38 @@ def family(found: Mapping[str, Run], pairs: Sequence[tuple[str, str]], words: tu
     made = {(data, *pair): tied(found, data, *pair) for data in DATA for pair in pairs}
     p = holm(np.array([1.0 if np.isnan(each.p) else each.p for each in made.values()]))
     for ((data, first, last), each), adjusted in zip(made.items(), p, strict=True):
-        yield {
+        says = verdict(each, float(adjusted), words)
+        row: Row = {
             "data": data, "figures": f"{SAYS[first]}, {SAYS[last]}", "kinds": each.kinds, "runs": each.runs,
             "tie": limited(each), "p": number(each.p, 4), "Holm's p": number(adjusted if each.kinds else np.nan, 4),
-            "verdict": verdict(each, float(adjusted), words),
         }  # fmt: skip
+        if (first, last) in PRIMARY:
+            row, says = beside_mutual(found, data, each, row, says)
+        if (first, last) in ADDED:
+            row, says = beside_added(tied(found, data, *ADDED[first, last]), row, says)
+        yield {**row, "verdict": says}
+
+
+def beside_mutual(found: Mapping[str, Run], data: str, tie: Tie, row: Row, says: str) -> tuple[Row, str]:
+    """Rule 1 with the range that mutual confusion alone would give."""
+    tables = {kind: [np.array(attacked(run)["confusion"]) for run in runs]
+              for kind, runs in of_data(resisting(found), data).items()}  # fmt: skip
+    alone = mutual(tables)
+    low, high = float(alone.low), float(alone.high)
+    row = {**row, "if confusion were mutual": "-" if np.isnan(low) else f"{low:.2f} to {high:.2f}"}
+    if says in UNSEEN:
+        return row, says
+    if low <= tie.value <= high:
+        return row, f"{says}, as mutual confusion alone would give"
+    nearer = high < tie.value < 0 or 0 < tie.value < low
+    return row, f"{says}, {'less than mutual confusion would give' if nearer else 'beyond mutual confusion'}"
+
+
+def beside_added(tie: Tie, row: Row, says: str) -> tuple[Row, str]:
+    """Rule 3 with the tie of the errors that attacks add."""
+    row = {**row, "of errors that attacks add": limited(tie), "its p": number(tie.p, 4)}
+    seen = tie.p < ALPHA and tie.low > 0
+    return row, f"{says}, by errors of clean images" if says == "the same" and not seen else says
 
 
 def tied(found: Mapping[str, Run], data: str, first: str, last: str) -> Tie:
@@ -55,8 +90,10 @@ def tied(found: Mapping[str, Run], data: str, first: str, last: str) -> Tie:
 
 def verdict(found: Tie, p: float, words: tuple[str, str]) -> str:
     """The rule's words: both the deals of the classes and the interval over kinds must say so."""
+    if found.kinds < 2:
+        return UNSEEN[found.kinds]
     if p >= ALPHA or not (found.low > 0 or found.high < 0):
-        return "not resolved"
+        return UNSEEN[2]
     return words[0] if found.low > 0 else words[1]
 
 
@@ -71,8 +108,8 @@ def couplings(part: Mapping[str, Run]) -> Iterator[Row]:
                 "CFPS, accuracy": f"{number(each.over_images.value)} [{number(each.over_images.low)}, "
                 f"{number(each.over_images.high)}]",
                 "if dealt at random": f"{number(each.null_low)} to {number(each.null_high)}",
-                "attractiveness, accuracy": number(each.uncoupled.value),
                 "Holm's p": number(float(adjusted), 3),
+                "attractiveness, accuracy": number(each.uncoupled.value),
             }  # fmt: skip
 
 
