@@ -48,9 +48,9 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     lines = [
         "# Class-wise robustness", "",
         f"Made by `weakspot reproduce classwise --scale {scale}` as [planned](classwise-plan.md): "
-        f"{training}. {PART_SAYS[scale]} Audited on the first {LIMIT[scale]:,} test images, seed 0, with frost of our "
-        'own making among the corruptions. Accuracies in per cent with 95 % intervals; "attacked" is the default preset '
-        "alone.", "",
+        f"{training}. {PART_SAYS[scale]} Audited on the first {LIMIT[scale]:,} test images, seed 0; frost is of our "
+        "own making. Accuracies in per cent with 95 % intervals; "
+        '"attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
         f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}. "
         f"{cost(found, out)}", "",
@@ -76,8 +76,9 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]
             *markdown(family(found, PRIMARY, ("attractive classes resist", "attractive classes are weak"))), "",
             "Not resolved does not mean that coupling explains all. `if confusion were mutual`: the range of the tie "
             "if the direction of every error between two classes were drawn anew. Below, described: the same with "
-            "plain CFPS, which coupling alone ties, and of each run its correlation beside the range that it would have by "
-            "chance and coupling alone, its attractiveness dealt to the classes at random, with the p of that.", "",
+            "plain CFPS, which coupling alone ties, and of each run its correlation beside the range that it would "
+            "have by chance and coupling alone, its attractiveness dealt to the classes at random, with the p of that.",
+            "",
             *markdown(plain), "", *markdown(couplings(part)),
         ],
         "Are the weak classes the same?": [
