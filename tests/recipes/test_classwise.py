@@ -139,9 +139,11 @@ def test_mutual_confusion_alone_ties_attractive_classes_to_weakness():
 )  # fmt: skip
 def test_the_primary_verdict_says_what_mutual_confusion_would_give(value, says, monkeypatch):
     monkeypatch.setattr(classwise_verdicts, "mutual", lambda tables: Interval(np.array(-0.9), np.array(-0.7)))
-    row, found = classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1, 1, 0.01, 6, 6), {}, "weak")
+    row, found = classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1.0, 1.0, 0.01, 6, 6), {}, "weak")
     assert (row, found) == ({"if confusion were mutual": "-0.90 to -0.70"}, says)
-    assert classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1, 1, 0.9, 6, 6), {}, "not run")[1] == "not run"
+    assert (
+        classwise_verdicts.beside_mutual({}, "cifar10", Tie(value, -1.0, 1.0, 0.9, 6, 6), {}, "not run")[1] == "not run"
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,22 +194,25 @@ def test_the_page_of_nothing_is_a_page(tmp_path):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Tiny runs of two kinds on one data set."""
-    patch = pytest.MonkeyPatch()
+    with pytest.MonkeyPatch.context() as patch:
+        yield tiny(patch, tmp_path_factory.mktemp("study"))
+
+
+def tiny(patch, out):
+    """What the study leaves; the patches hold as long as its pages are looked at."""
     kinds = {kind: classwise_runs.Kind("lenet5", each.method, (FIRST,)) for kind, each in KINDS.items()}
     patch.setattr(classwise_runs, "KINDS", kinds)
-    tiny = {**classwise_runs.COMMON, "epochs": 1, "validation_steps": 1, "precision": "fp32"}
-    patch.setattr(classwise_runs, "TRAINING", {"cpu": dict.fromkeys(DATA, tiny)})
+    training = {**classwise_runs.COMMON, "epochs": 1, "validation_steps": 1, "precision": "fp32"}
+    patch.setattr(classwise_runs, "TRAINING", {"cpu": dict.fromkeys(DATA, training)})
     patch.setattr(classwise_runs, "STEPS", 1)
     patch.setattr(classwise_runs, "LIMIT", {"cpu": 20})
     patch.setattr(classwise_runs, "PAIRS", "pairs(steps=1)")
     patch.setattr(classwise_runs, "CORRUPTIONS", "contrast@3")
     # Models of one epoch keep nothing under attack.
     patch.setattr(classwise_figures, "LEAST", 0.0)
-    out = tmp_path_factory.mktemp("study")
     wanted = [name_of(kind, "fashion-mnist") for kind in ("resnet-pgd-at", "resnet-standard")]
     found = catalogue.reproduce("classwise", only=wanted, sets=SETS.places, out=out)
-    yield out, found
-    patch.undo()
+    return out, found
 
 
 def test_the_page_of_what_is_done_names_what_is_not(study):

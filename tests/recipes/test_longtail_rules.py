@@ -1,5 +1,6 @@
 """The long tail's rules of fake gains: each sentence where its verdict is known, and the picture."""
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,6 +14,7 @@ from weakspot.recipes.longtail_picture import label, picture
 from weakspot.recipes.longtail_rules import LOSES, SOURCE, confirmed, fit, power
 from weakspot.recipes.longtail_runs import PLANTED, name_of
 from weakspot.recipes.sweeps import Swept
+from weakspot.run import Run
 
 
 def judged(fake, scale=True):
@@ -34,8 +36,8 @@ def judged(fake, scale=True):
 )
 def test_a_fake_gain_is_stable_if_every_seed_has_it(ratio, lows, says, monkeypatch):
     faked = {seed: FakeGain(Estimate(0.03, low, 0.05), (), weak=0.06, strong=0.03) for seed, low in lows.items()}
-    monkeypatch.setattr(longtail_gains, "faked", lambda base, run: faked[run])
-    found = {name_of(name, seed, ratio): seed for name in ("pgd-at", "robal-r") for seed in lows}
+    monkeypatch.setattr(longtail_gains, "faked", lambda base, run: faked[int(run.folder.name)])
+    found = {name_of(name, seed, ratio): Run(Path(str(seed))) for name in ("pgd-at", "robal-r") for seed in lows}
     (row,) = longtail_gains.stable(found)
     assert (row["imbalance"], row["method"], row["stable"]) == (ratio, "robal-r", says)
     assert [row[f"seed {seed}"] == "-" for seed in (1, 2, 3)] == [seed not in lows for seed in (1, 2, 3)]

@@ -36,7 +36,7 @@ def mutual(kinds: Mapping[str, Sequence[Confusion]], seed: int = 0, draws: int =
     if not means:
         return Interval(low=np.array(np.nan), high=np.array(np.nan))
     limits = percentiles(np.mean(means, axis=0), 0.95)
-    return Interval(low=np.tanh(limits.low), high=np.tanh(limits.high))
+    return Interval(low=np.array(np.tanh(limits.low)), high=np.array(np.tanh(limits.high)))
 
 
 def split(confusion: Confusion, random: np.random.Generator) -> Confusion:
