@@ -7,6 +7,7 @@ import numpy as np
 from weakspot.analysis.arrays import ratio
 from weakspot.analysis.coupling import Coupling, attractiveness, coupling
 from weakspot.recipes.classwise_runs import PRESET, STANDARD
+from weakspot.recipes.study import threat
 from weakspot.report.schema_cell import Cell
 from weakspot.run import Run
 
@@ -18,12 +19,7 @@ WEAKEST = 3
 
 def attacked(run: Run) -> Cell:
     """All classes under the preset alone; directed attacks, whose predictions lie where they aimed, are not in it."""
-    return run.summary["threats"][address(run)]
-
-
-def address(run: Run) -> str:
-    """The preset's threat, such as `standard@linf:0.1`."""
-    return next(each["address"] for each in run.manifest["threats"] if each["address"].partition("@")[0] == PRESET)
+    return run.summary["threats"][threat(run, PRESET)]
 
 
 def resisting(found: Mapping[str, Run]) -> dict[str, Run]:
@@ -63,7 +59,7 @@ def figures(run: Run) -> Mapping[str, np.ndarray]:
 
 def added(run: Run) -> Mapping[str, np.ndarray]:
     """CFPS and hub score of the errors that attacks add: a clean image that is wrong keeps its prediction in both."""
-    rows, pairs = run.rows.of(address(run)), run.summary["pairs"]
+    rows, pairs = run.rows.of(threat(run, PRESET)), run.summary["pairs"]
     assert pairs is not None, "the audit was asked for directed pairs"
     right = run.rows.of("clean").correct  # both are by ascending sample
     into = np.bincount(rows.prediction[right & ~rows.correct], minlength=len(pairs["classes"]))
@@ -82,7 +78,7 @@ def known(values: Iterable[float | None]) -> np.ndarray:
 
 def coupled(run: Run) -> Coupling:
     """CFPS against accuracy under the preset, and what errors that attract nowhere would give."""
-    rows = run.rows.of(address(run))
+    rows = run.rows.of(threat(run, PRESET))
     return coupling(rows.label, rows.prediction, len(run.manifest["data"]["classes"]), seed=0)
 
 

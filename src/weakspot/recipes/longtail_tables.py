@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from weakspot.addresses import ThreatAddress
 from weakspot.analysis.fake_gain import FakeGain, fake_gain
+from weakspot.recipes.study import threat
 from weakspot.recipes.sweeps import Swept
 from weakspot.recipes.tables import Row, percent, share
 from weakspot.run import Run
@@ -107,9 +107,3 @@ def survivals(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Correctness of each sample under PGD alone, and under PGD and the preset."""
     weak = run.rows.of(threat(run, "pgd")).correct
     return weak, weak & run.rows.of(threat(run, "standard")).correct
-
-
-def threat(run: Run, name: str) -> str:
-    """The address of the run's threat of that name, such as `pgd@linf:0.05` of pgd."""
-    addresses = [each["address"] for each in run.manifest["threats"]]
-    return next(address for address in addresses if ThreatAddress.of(address).name == name)

@@ -9,8 +9,7 @@ from typing import Any
 
 from weakspot.analysis.intervals import wilson
 from weakspot.recipes import published_runs as wanted
-from weakspot.recipes.longtail_tables import threat
-from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished, threat
 from weakspot.recipes.tables import Row, markdown, percent, to_csv
 from weakspot.report.schema import Cell
 from weakspot.run import Run

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import weakspot
+from weakspot.addresses import ThreatAddress
 from weakspot.api import adjust
 from weakspot.errors import InputError
 from weakspot.run import Run
@@ -131,6 +132,12 @@ def finished(planned: Sequence[Trained | Adjusted], out: Path) -> tuple[dict[str
     there = [run for run in planned if (run.audited(out) / "summary.json").exists()]
     left = [run.name for run in planned if run not in there]
     return {run.name: weakspot.open_run(run.audited(out)) for run in there}, left
+
+
+def threat(run: Run, name: str) -> str:
+    """The address of the run's threat of that name, such as `pgd@linf:0.05` of pgd."""
+    addresses = [each["address"] for each in run.manifest["threats"]]
+    return next(address for address in addresses if ThreatAddress.of(address).name == name)
 
 
 def cost(found: Mapping[str, Run], out: Path) -> str:
