@@ -25,7 +25,7 @@ from weakspot.outcomes import SCHEMA, Outcomes
 from weakspot.rng import uniform
 from weakspot.store import read_json, unit_damage, write_arrays, write_json, write_unit
 from weakspot.threats import threat_address
-from weakspot.threats.measure import measure
+from weakspot.threats.measure import clean_logits, measure
 
 PER_CELL = 4
 """How many images are kept for each threat and cell of the confusion (class, predicted class) in each block."""
@@ -205,20 +205,23 @@ def run_units(
     began, done = time.monotonic(), 0
     with (folder / "run.log").open("a", buffering=1) as log:
         log.write(json.dumps({"event": "start", "units": len(units), "time": time.time()}) + "\n")
+        start = time.monotonic()
         for group in _blocks(units):
             rows = range(group[0].start, group[0].stop)
             images = data.batch(rows).to(device)
             labels = data.labels[list(rows)].to(device)
             sample = torch.arange(group[0].start, group[0].stop, device=device)
+            clean = clean_logits(model, images, sample)
             for unit in group:
-                start = time.monotonic()
-                outcomes, attacked = measure(model, by_address[unit.threat], unit.threat, images, labels, sample, seed)
+                threat = by_address[unit.threat]
+                outcomes, attacked = measure(model, threat, unit.threat, images, labels, sample, seed, clean)
                 _keep_images(folder / unit.file, outcomes, images, attacked)
                 write_unit(folder / unit.file, outcomes)
                 done += 1
-                seconds = time.monotonic() - start
-                log.write(json.dumps({"event": "unit", "file": unit.file, "seconds": round(seconds, 4)}) + "\n")
-                tell(Progress(done, len(units), time.monotonic() - began, unit))
+                now = time.monotonic()
+                log.write(json.dumps({"event": "unit", "file": unit.file, "seconds": round(now - start, 4)}) + "\n")
+                tell(Progress(done, len(units), now - began, unit))
+                start = now
 
 
 def _blocks(units: Sequence[Unit]) -> Iterator[list[Unit]]:

@@ -9,7 +9,7 @@ import torch
 from weakspot.auditing import Unit
 from weakspot.contracts import Classifier, Data, Threat
 from weakspot.threats import threat_address
-from weakspot.threats.measure import measure
+from weakspot.threats.measure import clean_logits, measure
 
 PROBE = 32
 """Samples in the probe: enough to fill a vector unit, few enough to be quick with a large model."""
@@ -72,14 +72,17 @@ def estimate(
     sample = torch.arange(len(rows), device=device)
     with torch.no_grad():
         model(images)  # the first call also sets libraries up, and is not timed
-    costs = []
+    costs: list[ThreatCost] = []
+    clean = None
     for threat in threats:
         address = threat_address(threat)
         mine = [unit for unit in todo if unit.threat == address]
         if not mine:
             continue
         began = time.monotonic()
-        outcomes, _ = measure(model, threat, address, images, labels, sample, seed)
+        if clean is None:  # as in an audit, the first threat's time holds the pass that serves all
+            clean = clean_logits(model, images, sample)
+        outcomes, _ = measure(model, threat, address, images, labels, sample, seed, clean)
         seconds = time.monotonic() - began
         costs.append(
             ThreatCost(

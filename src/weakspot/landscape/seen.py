@@ -15,7 +15,7 @@ from weakspot.outcomes import Outcomes
 from weakspot.rng import uniform
 from weakspot.threats import threat_address
 from weakspot.threats.clean import Clean
-from weakspot.threats.measure import measure
+from weakspot.threats.measure import clean_logits, measure
 
 SAMPLES = 5000
 """Images whose features are read by default: enough for 500 of each of ten classes."""
@@ -119,8 +119,9 @@ def _batch(
     def read(batch: Images) -> np.ndarray:
         return features_of(model, layer, batch).numpy()
 
-    clean_rows, _ = measure(model, Clean(), "clean", images, labels, sample, seed)
+    clean = clean_logits(model, images, sample)
+    clean_rows, _ = measure(model, Clean(), "clean", images, labels, sample, seed, clean)
     if threat is None:
         return read(images), clean_rows, None, None
-    attacked_rows, attacked = measure(model, threat, threat_address(threat), images, labels, sample, seed)
+    attacked_rows, attacked = measure(model, threat, threat_address(threat), images, labels, sample, seed, clean)
     return read(images), clean_rows, read(attacked), attacked_rows

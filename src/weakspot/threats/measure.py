@@ -44,6 +44,19 @@ def check_logits(logits: Tensor, samples: int, sample: Labels) -> None:
         )
 
 
+def clean_logits(model: Classifier, images: Images, sample: Labels) -> Logits:
+    """float32 logits of images as they are; computed once, they serve every threat on these images.
+
+    Raises:
+        InputError: they are not finite or of a wrong shape.
+
+    """
+    with torch.no_grad():
+        clean = model(images).float()
+    check_logits(clean, len(images), sample)
+    return clean
+
+
 def inside_set(threat: Threat, attacked: Images, images: Images) -> Bool[Tensor, " batch"]:
     """Which returned images are finite, in [0, 1], and within the threat's radius (a mask)."""
     flat = attacked.flatten(1)
@@ -55,21 +68,26 @@ def inside_set(threat: Threat, attacked: Images, images: Images) -> Bool[Tensor,
 
 
 def measure(
-    model: Classifier, threat: Threat, address: str, images: Images, labels: Labels, sample: Labels, seed: int
+    model: Classifier,
+    threat: Threat,
+    address: str,
+    images: Images,
+    labels: Labels,
+    sample: Labels,
+    seed: int,
+    clean: Logits | None = None,
 ) -> tuple[Outcomes, Float[Tensor, "rows channels height width"]]:
     """Run one threat on one block; returns its rows and, row by row, the images that they describe.
 
     A sample that is wrong when clean keeps its clean prediction under an adversarial threat (`found_by` "clean"): what
-    an attack does to it says nothing about robustness.
+    an attack does to it says nothing about robustness. `clean` are the images' `clean_logits`, where they are known.
 
     Raises:
         InputError: the model's clean logits are not finite or of a wrong shape, or the threat returned another shape.
 
     """
     oracle = Oracle(model, len(images))
-    with torch.no_grad():
-        clean = model(images).float()
-    check_logits(clean, len(images), sample)
+    clean = clean_logits(model, images, sample) if clean is None else clean
     rows, targets = cases(threat, clean, labels)
     attacked = threat(oracle, images, labels, sample, seed).detach()
     if attacked.shape != (len(rows), *images.shape[1:]):
