@@ -11,9 +11,17 @@ import weakspot
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.scores import Scores
 from weakspot.data import limit
-from weakspot.recipes import catalogue, fairness, fairness_picture, fairness_runs, fairness_verdicts
+from weakspot.recipes import (
+    catalogue,
+    fairness,
+    fairness_pair,
+    fairness_picture,
+    fairness_runs,
+    fairness_verdicts,
+)
+from weakspot.recipes.fairness_pair import changed, exchanged, spat_claim
 from weakspot.recipes.fairness_runs import LEADING, METHODS, name_of, runs
-from weakspot.recipes.fairness_verdicts import Against, differences, exchanged, ours_claim, spat_claim, speaking
+from weakspot.recipes.fairness_verdicts import Against, differences, ours_claim, speaking
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
 
@@ -79,15 +87,17 @@ def test_one_seed_is_described_whatever_its_interval_says():
     "worst, overall, says",
     [
         ((0.06, 0.01, 0.1), (-0.01, -0.029, 0.01), "earns"),
-        ((0.04, 0.01, 0.1), (-0.01, -0.029, 0.01), "does not earn"),
-        ((0.06, -0.01, 0.1), (-0.01, -0.029, 0.01), "does not earn"),
-        ((0.06, 0.01, 0.1), (-0.01, -0.031, 0.01), "does not earn"),
+        ((0.04, 0.01, 0.1), (-0.01, -0.029, 0.01), "is not seen to earn"),
+        ((0.06, -0.01, 0.1), (-0.01, -0.029, 0.01), "is not seen to earn"),
+        ((0.06, 0.01, 0.1), (-0.01, -0.031, 0.01), "is not seen to earn"),
+        ((0.03, 0.01, 0.049), (-0.01, -0.029, 0.01), "does not earn"),
+        ((0.06, 0.01, 0.1), (-0.05, -0.08, -0.031), "does not earn"),
     ],
 )
 def test_our_own_policy_must_gain_and_not_cost(worst, overall, says):
     assert ours_claim({"confusion": compared(worst, overall)}).startswith(f"Our own policy (confusion) {says} its")
-    assert "not decided" in ours_claim({"confusion": compared(worst, overall, seeds=2)})
-    assert "not decided" in ours_claim({})
+    assert "not decided, 2 of 3 seeds" in ours_claim({"confusion": compared(worst, overall, seeds=2)})
+    assert "not decided, 0 of 3 seeds" in ours_claim({})
 
 
 @pytest.mark.parametrize(
@@ -96,8 +106,8 @@ def test_our_own_policy_must_gain_and_not_cost(worst, overall, says):
         ((30, 30, 30), (10, 11, 12), "holds, -19.0 ["),
         ((10, 11, 12), (30, 30, 30), "is contradicted, +19.0 ["),
         ((30, 30, 30), (29, 31, 30), "is not resolved"),
-        ((30, 30), (10, 10), "not decided, seeds are missing"),
-        ((), (), "not decided, seeds are missing"),
+        ((30, 30), (10, 10), "not decided, 2 of 3 seeds are there and robust"),
+        ((), (), "not decided, 0 of 3 seeds are there and robust"),
     ],
 )
 def test_spat_must_lower_the_hard_pair_beyond_images_and_seeds(trades, spat, says, monkeypatch):
@@ -106,7 +116,7 @@ def test_spat_must_lower_the_hard_pair_beyond_images_and_seeds(trades, spat, say
         manifest = {"data": {"classes": ["cat", "dog"]}}
 
     monkeypatch.setattr(
-        fairness_verdicts,
+        fairness_pair,
         "exchanged",
         lambda run: Scores(np.arange(100), np.arange(100) % 2, (np.arange(100) < int(run.folder.name)).astype(float)),
     )
@@ -125,18 +135,26 @@ def test_a_model_that_may_answer_one_class_takes_no_part():
     assert set(speaking(found)) == {"0.1"}
 
 
+def test_feature_space_is_compared_seed_by_seed():
+    pairs = [[{"cosine": 0.2}, {"cosine": 0.3}], [{"cosine": 0.4}, {"cosine": 0.35}]]
+    assert changed(pairs, "cosine") == "0.325 (TRADES 0.3; by seed +0.1, -0.05)"
+    assert changed([*pairs, [{"cosine": None}, {"cosine": 0.0}]], "cosine") == "-"
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Tiny runs of three steps of four."""
     methods = {"trades": ("trades", {}), "pgd-at": ("pgd-at", {"radius": "linf:5/255"})}
     for module in (fairness_runs, fairness_verdicts, fairness_picture):
-        monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "LEADING", ("trades", "pgd-at"))
+    for module in (fairness, fairness_pair, fairness_runs, fairness_verdicts, fairness_picture):
+        monkeypatch.setattr(module, "METHODS", methods)
         monkeypatch.setattr(module, "SEEDS", (0, 1))
-    monkeypatch.setattr(fairness, "SEEDS", (0, 1))
     monkeypatch.setattr(fairness_runs, "STEPS", 1)
     monkeypatch.setattr(fairness_verdicts, "LEAST", 0.0)
-    for module in (fairness, fairness_verdicts):
+    monkeypatch.setattr(fairness_verdicts, "CONTROL", "trades")
+    monkeypatch.setattr(fairness_verdicts, "CONTROLLED", ("pgd-at", "cfa"))
+    for module in (fairness, fairness_pair):
         monkeypatch.setattr(module, "HARD_PAIR", ("Shirt", "Coat"))
     monkeypatch.setattr(fairness_runs, "AUDITED", {"cpu": 40})
     tiny = {"model": "lenet5", "epochs": 1, "validation_steps": 1, "select": "last"}
@@ -146,6 +164,12 @@ def study(tmp_path, monkeypatch):
     np.savez(images, images=mini.batch(range(150)).numpy(), labels=mini.labels.numpy(), classes=mini.classes)
     wanted = ["trades-0", "pgd-at-0", "trades-1"]
     return catalogue.reproduce("fairness", only=wanted, sets={"cifar10": f"npz:{images}"}, out=tmp_path / "study")
+
+
+def cells(page, start, number):
+    """What follows in the number-th row that begins so."""
+    rows = [line for line in page.splitlines() if line.startswith(start)]
+    return rows[number].removeprefix(start).strip(" |").split(" | ")
 
 
 def test_the_page_of_what_is_done_names_what_is_not(study):
@@ -168,6 +192,9 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     row = next(line for line in page.splitlines() if line.startswith("| pgd-at | 1 | "))
     difference = 100 * (other.robust["accuracy"] - base.robust["accuracy"])
     assert float(row.split(" | ")[6].split(" ")[0]) == pytest.approx(difference, abs=0.06)
+    assert cells(page, "| pgd-at | ", 1) == cells(page, "| pgd-at | 1 | ", 0)[1:5]  # the control is TRADES here
+    one, two = (run.latent["distances"]["clean"]["cosine"][shirt][coat] for run in (base, other))
+    assert f"{two:.3g} (TRADES {one:.3g}; by seed {two - one:+.2g})" in page
     models = [
         line.split(" | ") for line in page[page.index("## Models") :].splitlines() if "-0 |" in line or "-1 |" in line
     ]

@@ -119,6 +119,15 @@ def test_the_history_holds_the_knobs_of_each_class(tmp_path: Path) -> None:
     assert rows[2]["knobs"]["robust"] == pytest.approx([10 * size for size in rows[2]["knobs"]["radius"]])
 
 
+def test_the_history_holds_the_chances_of_a_policy_that_draws(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "cfol(gamma=0.5, eta=100)")
+    first, *_, last = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert first["knobs"]["chance"] == pytest.approx([0.1] * 10)  # as the epoch begins
+    assert sum(last["knobs"]["chance"]) == pytest.approx(1.0)
+    assert min(last["knobs"]["chance"]) >= 0.05
+    assert max(last["knobs"]["chance"]) > 0.2
+
+
 @pytest.mark.parametrize("method, combination", [("trades", "paper"), ("mart", "ours"), ("trades+awp", "ours")])
 def test_combinations_of_ours_are_marked(
     method: str, combination: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

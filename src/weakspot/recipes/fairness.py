@@ -10,18 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from weakspot.addresses import Radius
+from weakspot.recipes.fairness_pair import shares, spaces, spat_claim
 from weakspot.recipes.fairness_picture import picture
-from weakspot.recipes.fairness_runs import AUDITED, HARD_PAIR, RADIUS, SEEDS, TRAINING, runs
-from weakspot.recipes.fairness_verdicts import (
-    LEVEL,
-    against,
-    differences,
-    exchanged,
-    ours_claim,
-    robust,
-    spat_claim,
-    speaking,
+from weakspot.recipes.fairness_runs import (
+    AUDITED,
+    BASE,
+    CONTROL,
+    CONTROLLED,
+    HARD_PAIR,
+    METHODS,
+    RADIUS,
+    SEEDS,
+    TRAINING,
+    runs,
 )
+from weakspot.recipes.fairness_verdicts import LEVEL, against, beside_control, differences, ours_claim, speaking
 from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, trained_for
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
@@ -39,6 +42,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     judged = speaking(found)
     silent = [name for name in found if name not in judged]
     compared = against(judged)
+    alone = [name for name in METHODS if name not in (BASE, *compared)]
     lines = [
         "# SPAT and class fairness", "",
         f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, {RADIUS}; "
@@ -53,13 +57,20 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "", "## Against TRADES", "", ours_claim(compared), "",
         f"Intervals of {100 * LEVEL:g} %. Over images only, where there is one seed: what seeds differ by is left out, "
         "so that they are too narrow for a method. The difference of the worst class is that of the lowest classes, "
-        "seed by seed; from and to name the lowest of the mean over seeds.", "", *markdown(differences(compared)),
+        "seed by seed; from and to name the lowest of the mean over seeds. Not compared, since no seed has both it and "
+        f"{BASE}: {', '.join(alone) if alone else 'none'}.", "", *markdown(differences(compared)),
+        "", f"Less {CONTROL} and not {BASE}, seed {SEEDS[0]}, images only, described: what "
+        f"{' and '.join(CONTROLLED)} do beyond a smaller radius.", "", *markdown(beside_control(judged)),
         "", f"## {HARD_PAIR[0]} and {HARD_PAIR[1]}, and feature space", "", spat_claim(judged), "",
-        "Spread and distance are in each model's own unit, and SPAT's head ignores the length of features: compare "
-        "models by cosine (1 - the cosine between the two classes' means) and purity.", "",
-        *markdown(hard_pair(judged)), "", "## Models", "",
-        "Mean radius: of training, over epochs and classes, where a policy turns it.", "",
-        *markdown(models(found, out, scale)), "",
+        "Described: feature space of clean images, the mean over seeds. Scatter: between classes over within them, of "
+        "all classes; distance in spreads: of the pair's means over its mean spread; cosine: 1 - the cosine between "
+        f"the two means; purity: the share of {HARD_PAIR[0]} among the neighbours of {HARD_PAIR[0]}.", "",
+        *markdown(spaces(judged)), "",
+        "Of each run. Spread and distance are in each model's own unit, and SPAT's head ignores the length of "
+        "features.", "", *markdown(shares(judged)), "", "## Models", "",
+        "Mean radius: of training, over epochs and classes, where a policy turns it. Drawn: the chances of the classes "
+        "as the last epoch begins, where a policy draws; FAAL's weights are of single batches and not recorded. "
+        "Doubts: checks of the audit that warn or fail.", "", *markdown(models(found, out, scale)), "",
     ]  # fmt: skip
     text = "\n".join(lines)
     return {"fairness.md": text, "fairness.svg": picture(judged), "fairness.csv": to_csv(classes(found))}
@@ -78,6 +89,8 @@ def models(found: Mapping[str, Run], out: Path, scale: Scale) -> Iterator[Row]:
             "corrected": "-" if worst is None else share(worst["corrected"]),
             "gap": share(run.robust["disparity"]["gap"]),
             "mean radius x 255": f"{255 * mean_radius(out / name, planned[name]):.1f}",
+            "drawn, %": drawn(out / name),
+            "doubts": ", ".join(each["check"] for each in run.doubts if each["status"] not in ("ok", "skipped")) or "-",
             "training min": f"{trained_for(out / name) / 60:.0f}",
             "audit s": f"{run.summary['cost']['seconds']:.0f}",
         }
@@ -85,38 +98,20 @@ def models(found: Mapping[str, Run], out: Path, scale: Scale) -> Iterator[Row]:
 
 def mean_radius(folder: Path, run: Trained) -> float:
     """The radius of training, meaned over epochs and classes where a policy turned it."""
+    radii = [knobs["radius"] for knobs in turned(folder)]
+    return float(np.mean(radii)) if radii else float(Radius.of(run.training["radius"]).size)
+
+
+def drawn(folder: Path) -> str:
+    """Per cent: the least and the largest chance of a class as the last epoch begins; a dash where none are drawn."""
+    found = [knobs["chance"] for knobs in turned(folder) if "chance" in knobs]
+    return f"{share(min(found[-1]))} to {share(max(found[-1]))}" if found else "-"
+
+
+def turned(folder: Path) -> list[Mapping[str, list[float]]]:
+    """What the policy turned for the classes, epoch by epoch; nothing without a policy."""
     epochs = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    turned = [epoch["knobs"]["radius"] for epoch in epochs if "knobs" in epoch]
-    return float(np.mean(turned)) if turned else float(Radius.of(run.training["radius"]).size)
-
-
-def hard_pair(found: Mapping[str, Run]) -> Iterator[Row]:
-    """How often the two classes are seen as each other, and what feature space says of them."""
-    one, two = HARD_PAIR
-    for name, run in found.items():
-        names = [entry["name"] for entry in run.classes]
-        seen = exchanged(run)
-        errors = robust(run, HARD_PAIR).score == 0
-        first = seen.label == names.index(one)
-        yield {
-            "run": name,
-            f"{one} as {two}": share(float(seen.score[first].mean())),
-            f"{two} as {one}": share(float(seen.score[~first].mean())),
-            "of their errors": share(float(seen.score[errors].mean())) if errors.any() else "-",
-            **latent(run, names.index(one), names.index(two)),
-        }
-
-
-def latent(run: Run, one: int, two: int) -> Row:
-    """Scatter of the first class, how far it is from the second one, and its purity, on clean images."""
-    if run.latent is None:
-        return {"spread": "-", "distance": "-", "cosine": "-", "purity": "-"}
-    clean, tables = run.latent["classes"][one]["clean"], run.latent["distances"]["clean"]
-    numbers = {
-        "spread": clean["spread"]["value"], "distance": tables["euclidean"][one][two],
-        "cosine": tables["cosine"][one][two], "purity": clean["purity"]["value"],
-    }  # fmt: skip
-    return {column: "-" if number is None else f"{number:.3g}" for column, number in numbers.items()}
+    return [epoch["knobs"] for epoch in epochs if "knobs" in epoch]
 
 
 def classes(found: Mapping[str, Run]) -> Sequence[Row]:

@@ -23,6 +23,8 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Method and options of training by the name of the run."""
 BASE = "trades"
+CONTROL, CONTROLLED = "trades-small", ("cfa", "fair-tat")
+"""What shrinks the radius and does nothing else, and the methods that shrink it among other things."""
 LEADING = ("trades", "spat", "cfa", "dafa", "confusion")
 """Those with three seeds."""
 SEEDS = (1, 2, 3)
@@ -36,7 +38,7 @@ TRAINING: Mapping[Scale, Mapping[str, Any]] = {
     "cpu": {**COMMON, "model": "resnet18-w16", "schedule": "one-cycle", "epochs": 14},
     "gpu": {**COMMON, "model": "resnet18", "schedule": "step", "epochs": 110},
 }
-AUDITED: Mapping[Scale, int] = {"cpu": 2000, "gpu": 10_000}
+AUDITED: Mapping[Scale, int] = {"cpu": 5000, "gpu": 10_000}
 
 
 def name_of(method: str, seed: int) -> str:

@@ -8,18 +8,19 @@ import numpy as np
 from weakspot.analysis.compare import Comparison, compare
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.paired import holm, mcnemar
-from weakspot.analysis.scores import Scores, attacked, scores
-from weakspot.recipes.fairness_runs import BASE, HARD_CLASSES, HARD_PAIR, LEADING, METHODS, SEEDS, name_of
+from weakspot.analysis.scores import Scores, scores
+from weakspot.recipes.fairness_runs import BASE, CONTROL, CONTROLLED, HARD_CLASSES, LEADING, METHODS, SEEDS, name_of
 from weakspot.recipes.tables import Row, limited
 from weakspot.run import Run
 
-OURS, SPAT = "confusion", "spat"
+OURS = "confusion"
 GAIN, COST = 0.05, -0.03
 """What our own policy must gain on the worst class, and what a policy may lose on average."""
 FLOOR = 0.05
 """Below this mean of TRADES's worst class, a raise must be one of the hard classes' mean as well."""
 LEAST = 0.1
 """What a model has that answers one class; one that may be below it under attack takes no part."""
+HARD = "mean of " + ", ".join(HARD_CLASSES)
 LEVEL = 1 - 0.05 / (len(LEADING) - 1)
 """Bonferroni over the leading methods: crossed intervals give no p for Holm."""
 
@@ -113,7 +114,7 @@ def differences(found: Mapping[str, Against]) -> Iterator[Row]:
             "interval over": "images, seeds" if each.seeds > 1 else "images only",
             "worst class": limited(each.worst),
             "from, to": ", ".join(each.classes),
-            "mean of " + ", ".join(HARD_CLASSES): limited(each.hard),
+            HARD: limited(each.hard),
             "robust, all images": limited(each.overall),
             f"these two models, seed {SEEDS[0]}: Holm's p of {len(METHODS) - 1}": "-"
             if each.p is None
@@ -131,36 +132,36 @@ def p_overall(found: Mapping[str, Run], name: str) -> float:
     return float(mcnemar(np.array((first & ~last).sum()), np.array((~first & last).sum())))
 
 
-def exchanged(run: Run) -> Scores:
-    """Of each image of the hard pair whether it is seen as the pair's other class under attack: 1, else 0."""
-    worst = attacked(run.manifest["threats"], run.rows)["robust"]
-    one, two = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
-    order = np.argsort(worst.sample)
-    order = order[np.isin(worst.label[order], (one, two))]
-    other = np.where(worst.label[order] == one, two, one)
-    return Scores(worst.sample[order], worst.label[order], (worst.prediction[order] == other).astype(float))
-
-
-def spat_claim(found: Mapping[str, Run]) -> str:
-    """Rule 3: whether fewer images of the hard pair are seen as its other class under SPAT."""
-    first, last = both(found, SPAT)
-    what = f"SPAT's claim, fewer images of {' and '.join(HARD_PAIR)} seen as each other:"
-    if len(first) < len(SEEDS):
-        return f"{what} not decided, seeds are missing."
-    classes = len(first[0].manifest["data"]["classes"])
-    change = compare([exchanged(run) for run in first], [exchanged(run) for run in last], classes, 0).overall
-    says = "holds" if change.high < 0 else "is contradicted" if change.low > 0 else "is not resolved"
-    return f"{what} {says}, {limited(change)} points (95 %, images and seeds)."
-
-
 def ours_claim(found: Mapping[str, Against]) -> str:
     """Rule 4: whether our own policy earns its place."""
-    each = found.get(OURS)
-    if each is None or each.seeds < len(SEEDS):
-        return "Our own policy (confusion): not decided, seeds are missing."
-    earned = each.says in ("raised", "raised, cost unclear") and each.worst.value >= GAIN and each.overall.low > COST
+    each, what = found.get(OURS), f"Our own policy ({OURS})"
+    seeds = each.seeds if each else 0
+    if each is None or seeds < len(SEEDS):
+        return f"{what}: not decided, {seeds} of {len(SEEDS)} seeds are there and robust."
+    if each.says.startswith("raised") and each.worst.value >= GAIN and each.overall.low > COST:
+        says = "earns its place"
+    elif each.worst.high < GAIN or each.overall.high < COST:
+        says = "does not earn its place"
+    else:
+        says = "is not seen to earn its place"
     return (
-        f"Our own policy (confusion) {'earns' if earned else 'does not earn'} its place: worst class "
-        f"{limited(each.worst)}, at least {100 * GAIN:g} and an interval above 0 asked for; on average "
-        f"{limited(each.overall)}, a lower limit above {100 * COST:g} asked for."
+        f"{what} {says}: worst class {limited(each.worst)} ({each.says}), a raise of at least {100 * GAIN:g} asked "
+        f"for; on average {limited(each.overall)}, a lower limit above {100 * COST:g} asked for."
     )
+
+
+def beside_control(found: Mapping[str, Run]) -> Iterator[Row]:
+    """The methods that shrink the radius less the control, which does nothing else, at the first seed."""
+    first = found.get(name_of(CONTROL, SEEDS[0]))
+    for name in CONTROLLED:
+        last = found.get(name_of(name, SEEDS[0]))
+        if first and last:
+            names = tuple(first.manifest["data"]["classes"])
+            whole, hard = (compared([first], [last], classes) for classes in (names, HARD_CLASSES))
+            yield {
+                "method": name,
+                "worst class": limited(whole.worst),
+                "from, to": ", ".join(names[each] for each in whole.worst_classes),
+                HARD: limited(hard.balanced),
+                "robust, all images": limited(whole.overall),
+            }

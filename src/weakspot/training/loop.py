@@ -108,9 +108,14 @@ def row_of(run: Run, epoch: int, loss: float, accuracy: float, found: Validation
 
 
 def turned(run: Run, epoch: int) -> dict[str, Any]:
-    """The knobs of each class as the policy has turned them, for a batch that holds each class once."""
+    """The knobs of each class as the policy has turned them for this epoch, for a batch that holds each class once.
+
+    With them the chance of each class to be drawn, where the policy draws.
+    """
     if run.policy.name == "none":
         return {}
     every = torch.arange(len(run.classes), device=run.kept.device)
     knobs = run.policy.knobs(run.state, run.given, epoch, every)
-    return {"knobs": {name: getattr(knobs, name).tolist() for name in ("radius", "natural", "robust", "beta")}}
+    row = {name: getattr(knobs, name).tolist() for name in ("radius", "natural", "robust", "beta")}
+    chances = run.policy.draw(run.state, run.given)
+    return {"knobs": row if chances is None else {**row, "chance": chances.tolist()}}

@@ -1,0 +1,114 @@
+"""The hard pair in the study of class fairness: SPAT's claim, who is seen as whom, and feature space against TRADES."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from weakspot.analysis.compare import Comparison, compare
+from weakspot.analysis.measures import listed
+from weakspot.analysis.scores import Scores, attacked
+from weakspot.recipes.fairness_runs import HARD_PAIR, METHODS, SEEDS
+from weakspot.recipes.fairness_verdicts import both, robust
+from weakspot.recipes.tables import Row, limited, share
+from weakspot.run import Run
+
+SPAT = "spat"
+SCALE_FREE = ("scatter", "distance in spreads", "cosine", "purity")
+"""What feature spaces of several models can be compared by."""
+
+
+def exchanged(run: Run) -> Scores:
+    """Of each image of the hard pair whether it is seen as the pair's other class under attack: 1, else 0."""
+    worst = attacked(run.manifest["threats"], run.rows)["robust"]
+    one, two = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
+    order = np.argsort(worst.sample)
+    order = order[np.isin(worst.label[order], (one, two))]
+    other = np.where(worst.label[order] == one, two, one)
+    return Scores(worst.sample[order], worst.label[order], (worst.prediction[order] == other).astype(float))
+
+
+def spat_claim(found: Mapping[str, Run]) -> str:
+    """Rule 3: whether fewer images of the hard pair are seen as its other class under SPAT; and each direction."""
+    first, last = both(found, SPAT)
+    what = f"SPAT's claim, fewer images of {' and '.join(HARD_PAIR)} seen as each other:"
+    if len(first) < len(SEEDS):
+        return f"{what} not decided, {len(first)} of {len(SEEDS)} seeds are there and robust."
+    one, two = ([exchanged(run) for run in side] for side in (first, last))
+    change = compare(one, two, len(names_of(first[0])), 0)
+    says = "holds" if change.overall.high < 0 else "is contradicted" if change.overall.low > 0 else "is not resolved"
+    ways = "; ".join(directions(change, names_of(first[0])))
+    return f"{what} {says}, {limited(change.overall)} points (95 %, images and seeds). Described: {ways}."
+
+
+def directions(change: Comparison, names: Sequence[str]) -> Iterator[str]:
+    """The change of each direction of the exchange, with its interval."""
+    measures = listed(change.difference, change.interval, change.bounds)
+    for one, two in (HARD_PAIR, HARD_PAIR[::-1]):
+        yield f"{one} seen as {two} {limited(measures[names.index(one)])}"
+
+
+def names_of(run: Run) -> Sequence[str]:
+    """The names of the classes."""
+    names: Sequence[str] = run.manifest["data"]["classes"]
+    return names
+
+
+def shares(found: Mapping[str, Run]) -> Iterator[Row]:
+    """How often the two classes are seen as each other by each run, and what feature space says of them."""
+    one, two = HARD_PAIR
+    for name, run in found.items():
+        seen = exchanged(run)
+        errors = robust(run, HARD_PAIR).score == 0
+        first = seen.label == names_of(run).index(one)
+        yield {
+            "run": name,
+            f"{one} as {two}": share(float(seen.score[first].mean())),
+            f"{two} as {one}": share(float(seen.score[~first].mean())),
+            "of their errors": share(float(seen.score[errors].mean())) if errors.any() else "-",
+            **{column: number(value) for column, value in space(run).items()},
+        }
+
+
+def space(run: Run) -> Mapping[str, float | None]:
+    """Feature space of clean images: scatter of all classes, spread and purity of the first one, how far the two are.
+
+    `scatter` is between classes over within them; `distance in spreads` that of the two means over the mean spread of
+    the two classes.
+    """
+    if run.latent is None:
+        return dict.fromkeys(("scatter", "spread", "distance", *SCALE_FREE[1:]))
+    one, two = (names_of(run).index(each) for each in HARD_PAIR)
+    entries, tables = run.latent["classes"], run.latent["distances"]["clean"]
+    spread, other = (entries[each]["clean"]["spread"]["value"] for each in (one, two))
+    distance = tables["euclidean"][one][two]
+    return {
+        "scatter": run.latent["clean"]["ratio"],
+        "spread": spread,
+        "distance": distance,
+        "distance in spreads": 2 * distance / (spread + other) if distance and spread and other else None,
+        "cosine": tables["cosine"][one][two],
+        "purity": entries[one]["clean"]["purity"]["value"],
+    }
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def spaces(found: Mapping[str, Run]) -> Iterator[Row]:
+    """Each method's feature space less that of TRADES: the mean over the seeds that both have, and each seed's."""
+    for name in METHODS:
+        pairs = [[space(run) for run in pair] for pair in zip(*both(found, name), strict=True)]
+        if pairs and name != "trades":
+            yield {"method": name, **{column: changed(pairs, column) for column in SCALE_FREE}}
+
+
+def changed(pairs: Sequence[Sequence[Mapping[str, float | None]]], column: str) -> str:
+    """`0.41 (TRADES 0.35; by seed +0.05, +0.07)`; a dash where a run has none."""
+    table = np.array([[side[column] for side in pair] for pair in pairs], dtype=float)  # None becomes NaN
+    if np.isnan(table).any():
+        return "-"
+    before, after = table.mean(axis=0).tolist()
+    seeds = ", ".join(f"{each:+.2g}" for each in table[:, 1] - table[:, 0])
+    return f"{number(after)} (TRADES {number(before)}; by seed {seeds})"
