@@ -82,7 +82,9 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]
             *markdown(plain), "", *markdown(couplings(part)),
         ],
         "Are the weak classes the same?": [
-            *markdown(family(found, WEAK, same)), "", *markdown(weak_classes(part)),
+            *markdown(family(found, WEAK, same)), "",
+            "Described, of each run; a dash where the third and the fourth are equal, as distances are of two classes "
+            "that are each other's nearest.", "", *markdown(weak_classes(part)),
         ],
         "Do they attract alike?": markdown(family(found, ATTRACT, same)),
         "Hard pairs": [
