@@ -7,7 +7,7 @@ import numpy as np
 from weakspot.analysis.compare import Comparison, compare
 from weakspot.analysis.measures import listed
 from weakspot.analysis.scores import Scores, attacked
-from weakspot.recipes.fairness_runs import HARD_PAIR, METHODS, SEEDS
+from weakspot.recipes.fairness_runs import BASE, HARD_PAIR, METHODS, SEEDS
 from weakspot.recipes.fairness_verdicts import both, robust
 from weakspot.recipes.tables import Row, limited, share
 from weakspot.run import Run
@@ -100,7 +100,7 @@ def spaces(found: Mapping[str, Run]) -> Iterator[Row]:
     """Each method's feature space less that of TRADES: the mean over the seeds that both have, and each seed's."""
     for name in METHODS:
         pairs = [[space(run) for run in pair] for pair in zip(*both(found, name), strict=True)]
-        if pairs and name != "trades":
+        if pairs and name != BASE:
             yield {"method": name, **{column: changed(pairs, column) for column in SCALE_FREE}}
 
 
