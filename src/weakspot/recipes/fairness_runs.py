@@ -33,10 +33,10 @@ STEPS = 5
 """Of every attack in training at the small scale; at the large one each method has its own."""
 HARD_PAIR = ("dog", "cat")
 HARD_CLASSES = ("bird", "cat", "deer", "dog")
-COMMON = {"average": 0.999, "validation": 0.1, "validation_steps": 5, "select": "last", "precision": "bf16"}
+COMMON = {"average": 0.999, "validation": 0.1, "validation_steps": 5, "select": "last"}
 TRAINING: Mapping[Scale, Mapping[str, Any]] = {
-    "cpu": {**COMMON, "model": "resnet18-w16", "schedule": "one-cycle", "epochs": 14},
-    "gpu": {**COMMON, "model": "resnet18", "schedule": "step", "epochs": 110},
+    "cpu": {**COMMON, "model": "small-cnn-bn", "schedule": "one-cycle", "epochs": 14, "precision": "fp32"},
+    "gpu": {**COMMON, "model": "resnet18", "schedule": "step", "epochs": 110, "precision": "bf16"},
 }
 AUDITED: Mapping[Scale, int] = {"cpu": 5000, "gpu": 10_000}
 

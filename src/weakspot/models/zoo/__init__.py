@@ -21,6 +21,7 @@ ZOO: Mapping[str, Make] = {
     "cnn": lambda shape, normalize, _: Cnn(shape, normalize),
     "lenet5": lambda shape, normalize, _: LeNet5(shape, normalize),
     "small-cnn": lambda shape, normalize, _: SmallCnn(shape, normalize),
+    "small-cnn-bn": lambda shape, normalize, _: SmallCnn(shape, normalize, norms=True),
     "resnet18(-w(?P<width>[1-9][0-9]*))?": lambda shape, normalize, n: ResNet18(shape, normalize, n.get("width", 64)),
     "preact-resnet18(-w(?P<width>[1-9][0-9]*))?": lambda shape, normalize, n: PreActResNet18(
         shape, normalize, n.get("width", 64)
@@ -32,7 +33,7 @@ ZOO: Mapping[str, Make] = {
 """Families by the pattern of their names."""
 
 NAMES = (
-    "cnn", "lenet5", "small-cnn", "resnet18", "resnet18-w16", "preact-resnet18", "preact-resnet18-w16", "wrn-28-10",
+    "cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18", "resnet18-w16", "preact-resnet18", "preact-resnet18-w16", "wrn-28-10",
     "wrn-34-10",
 )  # fmt: skip
 """Names to list and to suggest; the numbers in them may be others."""

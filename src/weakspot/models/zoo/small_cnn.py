@@ -8,11 +8,15 @@ from weakspot.models.zoo.model import Features, Normalize, Shape, ZooModel, chec
 
 
 class SmallCnn(ZooModel):
-    """Two 4x4 convolutions of stride 2 with 16 and 32 channels, then 100 hidden units."""
+    """Two 4x4 convolutions of stride 2 with 16 and 32 channels, then 100 hidden units.
+
+    `norms`, ours, puts a batch norm behind each convolution: without them PGD-AT on CIFAR-10 at linf:8/255 never leaves
+    a constant answer (seed 0, rates 0.02 to 0.1, 7 epochs), with them it learns at once.
+    """
 
     head_name = "7"
 
-    def __init__(self, shape: Shape, normalize: Normalize) -> None:
+    def __init__(self, shape: Shape, normalize: Normalize, *, norms: bool = False) -> None:
         super().__init__()
         self.size = shape.size
         self.normalize = normalize
@@ -21,10 +25,12 @@ class SmallCnn(ZooModel):
         self.add_module("2", nn.Conv2d(16, 32, 4, stride=2, padding=1))
         self.add_module("5", nn.Linear(32 * (shape.size // 4) ** 2, 100))
         self.add_module("7", nn.Linear(100, shape.classes))
+        self.norm0 = nn.BatchNorm2d(16) if norms else nn.Identity()
+        self.norm2 = nn.BatchNorm2d(32) if norms else nn.Identity()
 
     def features(self, images: Images) -> Features:
         """The 100 hidden units."""
         check_size(images, self.size, "small-cnn")
-        x = F.relu(self.get_submodule("0")(self.normalize(images)))
-        x = F.relu(self.get_submodule("2")(x))
+        x = F.relu(self.norm0(self.get_submodule("0")(self.normalize(images))))
+        x = F.relu(self.norm2(self.get_submodule("2")(x)))
         return F.relu(self.get_submodule("5")(x.flatten(1)))
