@@ -16,7 +16,7 @@ from torch import nn
 from weakspot.errors import InputError, SetupError
 from weakspot.models import build, checkpoints, digest
 
-FAMILIES = ("cnn", "lenet5", "small-cnn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
+FAMILIES = ("cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
 
 
 def small(name="cnn", seed=0, **shape):

@@ -10,7 +10,7 @@ from weakspot.models.heads import HEADS, CosineHead, head_address, head_of, set_
 from weakspot.models.last_layers import ScaledHead, TdeHead
 from weakspot.models.zoo import ZOO
 
-FAMILIES = ("cnn", "lenet5", "small-cnn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
+FAMILIES = ("cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
 
 
 def draws(*shape, seed=0):

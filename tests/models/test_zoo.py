@@ -12,7 +12,7 @@ from weakspot.models import NAMES, build
 from weakspot.models.zoo import ZOO
 
 # One affordable member of each family: what holds at 4 channels holds at 64.
-SMALL = ("cnn", "lenet5", "small-cnn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
+SMALL = ("cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18-w4", "preact-resnet18-w4", "wrn-10-1")
 SHAPES = [*product((1, 3), (2, 10, 1000), (28, 32, 64))]
 
 every_family = pytest.mark.parametrize("name", SMALL)

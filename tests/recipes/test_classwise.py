@@ -187,6 +187,15 @@ def test_the_sources_classes_need_more_than_half_of_the_runs(cats, says):
     assert "1 of 2 runs; it does not hold" in classwise_verdicts.source_classes(dict(list(part.items())[1:]))[2]
 
 
+def test_verdicts_of_whole_seeds_count_while_no_other_seed_is_begun():
+    planned = classwise_runs.runs("cpu")
+    second = [run.name for run in planned if run.name.endswith("-s2")]
+    assert classwise.standing(planned, second).startswith("Seed 1 is whole and seed 2 not begun")
+    assert classwise.standing(planned, second[1:]) == "Preliminary: runs are left."
+    assert classwise.standing(planned, [*second, planned[0].name]) == "Preliminary: runs are left."
+    assert classwise.standing(planned, [run.name for run in planned]) == "Preliminary: runs are left."
+
+
 def test_the_page_of_nothing_is_a_page(tmp_path):
     assert "0 of 24 runs" in classwise.pages(tmp_path, "cpu")["classwise.md"]
 

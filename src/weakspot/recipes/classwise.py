@@ -3,13 +3,13 @@
 Source: Medi, Grabinski, Keuper, Towards Class-wise Robustness Analysis, arXiv:2411.19853.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from weakspot.recipes.classwise_figures import attacked, resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, open_pairs
 from weakspot.recipes.classwise_picture import picture
-from weakspot.recipes.classwise_runs import LIMIT, STEPS, TRAINING, runs
+from weakspot.recipes.classwise_runs import LIMIT, SEEDS, STEPS, TRAINING, runs
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
     PRIMARY,
@@ -21,7 +21,7 @@ from weakspot.recipes.classwise_verdicts import (
     tied,
     weak_classes,
 )
-from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
@@ -59,11 +59,22 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "neither of which says what images add: about 10 points to an accuracy and 3 to CFPS. The upright line is an "
         "equal share of the errors. The interval of a tie below is over kinds of model; that ten classes are few is "
         "left to its p, which deals one figure to the classes at random.", "",
-        *(["**Preliminary: runs are left.**", ""] if left else []),
+        *([f"**{standing(planned, left)}**", ""] if left else []),
         *sections(found, part),
     ]  # fmt: skip
     text = "\n".join(lines)
     return {"classwise.md": text, "classwise.svg": picture(part), "classwise.csv": to_csv(classes(found))}
+
+
+def standing(planned: Sequence[Trained], left: Sequence[str]) -> str:
+    """What verdicts count for while runs are left: those of whole seeds do, as planned, if no other seed is begun."""
+    seeds = {seed: [run.name for run in planned if run.training["seed"] == seed] for seed in SEEDS}
+    whole = [seed for seed, names in seeds.items() if not set(names) & set(left)]
+    missing = [seed for seed, names in seeds.items() if set(names) <= set(left)]
+    if whole and len(whole) + len(missing) == len(SEEDS):
+        has, lacks = (", ".join(map(str, some)) for some in (whole, missing))
+        return f"Seed {has} is whole and seed {lacks} not begun: verdicts are those of whole seeds, as planned."
+    return "Preliminary: runs are left."
 
 
 def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]:

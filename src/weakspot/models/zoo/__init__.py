@@ -33,8 +33,8 @@ ZOO: Mapping[str, Make] = {
 """Families by the pattern of their names."""
 
 NAMES = (
-    "cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18", "resnet18-w16", "preact-resnet18", "preact-resnet18-w16", "wrn-28-10",
-    "wrn-34-10",
+    "cnn", "lenet5", "small-cnn", "small-cnn-bn", "resnet18", "resnet18-w16", "preact-resnet18",
+    "preact-resnet18-w16", "wrn-28-10", "wrn-34-10",
 )  # fmt: skip
 """Names to list and to suggest; the numbers in them may be others."""
 
