@@ -1,11 +1,12 @@
 """Packaged experiments: steps resume, parts can be shared, pages come last."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from weakspot.cli.entry import main
+from weakspot.cli.entry import VERBS, main
 from weakspot.errors import InputError, SetupError
 from weakspot.recipes import catalogue, longtail_pilot, sweeps
 from weakspot.recipes.study import Sets, Step, Study
@@ -55,6 +56,16 @@ def test_a_study_that_can_say_what_is_missing_has_a_page_of_what_is_done(counted
     assert found.left == ("two",)
     assert [page.read_text() for page in found.pages] == ["cpu: one"]
     assert catalogue.reproduce("toy", out=out, dry_run=True).pages == ()
+
+
+@pytest.mark.parametrize("example", VERBS["reproduce"].examples)
+def test_the_examples_of_the_help_are_accepted(example, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(example)[1:]
+    assert main([*words, "--dry-run"] if len(words) > 1 and "--dry-run" not in words else words) == 0
+    if "--only" in words:
+        step = words[words.index("--only") + 1]
+        assert step in [each.name for each in catalogue.study_of(words[1]).steps("cpu", Sets())]
 
 
 def test_the_command_line(tmp_path, monkeypatch, capsys):

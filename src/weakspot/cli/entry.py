@@ -117,7 +117,7 @@ VERBS = {
         (
             "weakspot reproduce",
             "weakspot reproduce fairness --dry-run",
-            "weakspot reproduce fairness --set cifar10=parquet:shards --only trades-0",
+            "weakspot reproduce fairness --set cifar10=parquet:shards --only trades-1",
         ),
     ),
     "data list": Verb("Print the named sets, and how to name your own files.", "[OPTIONS]", ()),
