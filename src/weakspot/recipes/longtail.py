@@ -59,7 +59,7 @@ def sections(
         f"Fake gain over {gained.BASE}": [
             "![gains under PGD-20 and under all attacks](longtail.svg)", "",
             "A line from the gain under PGD-20 to the gain under all attacks; thick where the rule says "
-            f'"{gained.FAKE}", dotted where it is fake for another reason. A star: beside the family, judged by its '
+            f'"{gained.FAKE}", dotted where it is fake, reason unknown. A star: beside the family, judged by its '
             "own interval and without a correction.", "",
             rules.confirmed(judged), "", *markdown(gained.gains(judged)),
         ],
