@@ -51,9 +51,9 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without robust "
         f"accuracy, and without part in what follows: {', '.join(silent) if silent else 'none'}. {cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
-        "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), a dot for each "
-        f"seed; grey: one seed. Ring: TRADES at seed {SEEDS[0]}, with which the grey ones are compared. The lowest of "
-        "ten classes is a little too low in all.",
+        "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), joined to a dot for "
+        f"each seed; grey: one seed. Ring: TRADES at seed {SEEDS[0]}, with which the grey ones are compared. The "
+        "lowest of ten classes is a little too low in all.",
         "", "## Against TRADES", "", ours_claim(compared), "",
         f"Intervals of {100 * LEVEL:g} %. Over images only, where there is one seed: what seeds differ by is left out, "
         "so that they are too narrow for a method. The difference of the worst class is that of the lowest classes, "

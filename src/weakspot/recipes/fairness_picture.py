@@ -24,9 +24,18 @@ def picture(found: Mapping[str, Run]) -> str:
         x, y = points.mean(axis=0)
         colour = ROBUST if name == BASE else CLEAN if name in LEADING else MUTED
         axes.scatter(points[:, 0], points[:, 1], s=8, color=colour, zorder=2)
+        for point in points:
+            axes.plot((x, point[0]), (y, point[1]), color=colour, linewidth=0.6, zorder=1)
         axes.scatter(x, y, s=36, marker="D" if name in LEADING else "o", color=colour, zorder=3)
         seeds = f" ({len(points)} of {len(SEEDS)} seeds)" if name in LEADING and len(points) < len(SEEDS) else ""
-        axes.annotate(f"{name}{seeds}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8, color=INK)
+        axes.annotate(
+            f"{name}{seeds}",
+            (x, y),
+            xytext=(6, -12 if name == BASE else 4),
+            textcoords="offset points",
+            fontsize=8,
+            color=INK,
+        )
         if name == BASE:
             if name_of(name, SEEDS[0]) in found:
                 axes.scatter(points[0, 0], points[0, 1], s=50, facecolors="none", edgecolors=ROBUST, zorder=2)
