@@ -67,13 +67,13 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
 
 
 def standing(planned: Sequence[Trained], left: Sequence[str]) -> str:
-    """What verdicts count for while runs are left: those of whole seeds do, as planned, if no other seed is begun."""
+    """What verdicts count for while runs are left: those of whole seeds do if time ends before another is begun."""
     seeds = {seed: [run.name for run in planned if run.training["seed"] == seed] for seed in SEEDS}
     whole = [seed for seed, names in seeds.items() if not set(names) & set(left)]
     missing = [seed for seed, names in seeds.items() if set(names) <= set(left)]
     if whole and len(whole) + len(missing) == len(SEEDS):
         has, lacks = (", ".join(map(str, some)) for some in (whole, missing))
-        return f"Seed {has} is whole and seed {lacks} not begun: verdicts are those of whole seeds, as planned."
+        return f"Seed {has} is whole and seed {lacks} not begun: as planned, these verdicts count if it stays so."
     return "Preliminary: runs are left."
 
 

@@ -10,8 +10,9 @@ from weakspot.models.zoo.model import Features, Normalize, Shape, ZooModel, chec
 class SmallCnn(ZooModel):
     """Two 4x4 convolutions of stride 2 with 16 and 32 channels, then 100 hidden units.
 
-    `norms`, ours, puts a batch norm behind each convolution: without them PGD-AT on CIFAR-10 at linf:8/255 never leaves
-    a constant answer (seed 0, rates 0.02 to 0.1, 7 epochs), with them it learns at once.
+    `norms`, ours, puts a batch norm behind each convolution: without them PGD-AT on 12,000 images of CIFAR-10 at
+    linf:8/255 stayed at a constant answer (seed 0; 5 to 7 epochs at rates of 0.02, 0.05 and 0.1), with them it was
+    right on 25 % of held-out images after one epoch.
     """
 
     head_name = "7"
