@@ -14,6 +14,7 @@ MODULES = {
     "fashion-cnn": "fashion_cnn",
     "fairness": "fairness",
     "classwise": "classwise",
+    "classwise-small": "classwise_small",
     "longtail-pilot": "longtail_pilot",
     "longtail": "longtail",
     "psi": "psi",

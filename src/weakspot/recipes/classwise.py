@@ -4,12 +4,14 @@ Source: Medi, Grabinski, Keuper, Towards Class-wise Robustness Analysis, arXiv:2
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from weakspot.recipes.classwise_figures import attacked, resisting
-from weakspot.recipes.classwise_pairs import alike, always_open, open_pairs
+from weakspot.recipes.classwise_pairs import alike, always_open, directed, open_pairs
 from weakspot.recipes.classwise_picture import picture
-from weakspot.recipes.classwise_runs import LIMIT, SEEDS, STEPS, TRAINING, runs
+from weakspot.recipes.classwise_plans import WIDE
+from weakspot.recipes.classwise_runs import LIMIT, Plan, parts_of, runs
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
     PRIMARY,
@@ -25,36 +27,33 @@ from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, fini
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
-PART_SAYS: Mapping[Scale, str] = {
-    "cpu": "Networks of 16 channels and `cnn`; CIFAR-10 at linf:8/255, Fashion-MNIST at linf:0.1, 14,886 images, as "
-    f"many of each class; attacks in training of {STEPS} steps, batch 128, one-cycle to 0.1.",
-    "gpu": "Networks as wide as published and `cnn`; CIFAR-10 at linf:8/255, Fashion-MNIST at linf:0.1, all images.",
-}
-"""What the options of a training do not say."""
+
+def study(plan: Plan, says: str) -> Study:
+    """The packaged experiment of a plan: a step for each training with its audit, in the order of the plan."""
+
+    def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
+        return tuple(run.step(sets) for run in runs(plan, scale))
+
+    return Study(plan.name, says, steps, partial(pages, plan), partial=True, scales=tuple(plan.training))
 
 
-def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
-    """A step for each training with its audit, in the order of the plan."""
-    return tuple(run.step(sets) for run in runs(scale))
-
-
-def pages(out: Path, scale: Scale) -> Mapping[str, str]:
-    """The page, and the classes as CSV, of the runs that are there; the others are named."""
-    planned = runs(scale)
+def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:
+    """The page, and classes and directed pairs as CSV, of the runs that are there; the others are named."""
+    planned, name = runs(plan, scale), plan.name
     found, left = finished(planned, out)
     part = resisting(found)
-    weak = [name for name in found if name not in part]
-    training = "; ".join(f"{data}: {options(given)}" for data, given in TRAINING[scale].items())
+    weak = [each for each in found if each not in part]
+    training = "; ".join(f"{data}: {options(given)}" for data, given in plan.training[scale].items())
     lines = [
         "# Class-wise robustness", "",
-        f"Made by `weakspot reproduce classwise --scale {scale}` as [planned](classwise-plan.md): "
-        f"{training}. {PART_SAYS[scale]} Audited on the first {LIMIT[scale]:,} test images, seed 0; frost is of our "
-        "own making. Accuracies in per cent with 95 % intervals; "
-        '"attacked" is the default preset alone.', "",
+        f"Made by `weakspot reproduce {name} --scale {scale}` as [planned]({name}-plan.md): "
+        f"{training}, in {plan.precision}. {plan.says[scale]} "
+        f"Audited on the first {LIMIT[scale]:,} test images, seed 0; frost is of our own making. Accuracies in per "
+        'cent with 95 % intervals; "attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
         f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}. "
         f"{cost(found, out)}", "",
-        "![accuracy and CFPS of each class](classwise.svg)", "",
+        f"![accuracy and CFPS of each class]({name}.svg)", "",
         "Weakest classes on top. A mark is the mean of the models that take part under attack, a line their range, "
         "neither of which says what images add: about 10 points to an accuracy and 3 to CFPS. The upright line is an "
         "equal share of the errors. The interval of a tie below is over kinds of model; that ten classes are few is "
@@ -63,15 +62,20 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         *sections(found, part),
     ]  # fmt: skip
     text = "\n".join(lines)
-    return {"classwise.md": text, "classwise.svg": picture(part), "classwise.csv": to_csv(classes(found))}
+    return {
+        f"{name}.md": text, f"{name}.svg": picture(part),
+        f"{name}.csv": to_csv(classes(found)), f"{name}-pairs.csv": to_csv(directed(found)),
+    }  # fmt: skip
 
 
 def standing(planned: Sequence[Trained], left: Sequence[str]) -> str:
     """What verdicts count for while runs are left: those of whole seeds do if time ends before another is begun."""
-    seeds = {seed: [run.name for run in planned if run.training["seed"] == seed] for seed in SEEDS}
+    seeds: dict[int, list[str]] = {}
+    for run in planned:
+        seeds.setdefault(parts_of(run.name)[2], []).append(run.name)
     whole = [seed for seed, names in seeds.items() if not set(names) & set(left)]
     missing = [seed for seed, names in seeds.items() if set(names) <= set(left)]
-    if whole and len(whole) + len(missing) == len(SEEDS):
+    if whole and len(whole) + len(missing) == len(seeds):
         has, lacks = (", ".join(map(str, some)) for some in (whole, missing))
         return f"Seed {has} is whole and seed {lacks} not begun: as planned, these verdicts count if it stays so."
     return "Preliminary: runs are left."
@@ -144,10 +148,4 @@ def classes(found: Mapping[str, Run]) -> Iterator[Row]:
             }  # fmt: skip
 
 
-STUDY = Study(
-    "classwise",
-    "Which classes are weak or attract errors, and is it so under corruptions, too?",
-    steps,
-    pages,
-    partial=True,
-)
+STUDY = study(WIDE, "Which classes are weak or attract errors, and is it so under corruptions, too?")

@@ -7,7 +7,8 @@ import numpy as np
 
 from weakspot.analysis.relate import spearman
 from weakspot.recipes.classwise_figures import success
-from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, SEEDS, name_of
+from weakspot.recipes.classwise_runs import DATA, parts_of
+from weakspot.recipes.classwise_verdicts import of_data
 from weakspot.recipes.tables import Row, share
 from weakspot.run import Run
 
@@ -26,6 +27,22 @@ def open_pairs(part: Mapping[str, Run]) -> Iterator[Row]:
                 "success": f"{share(each['success'])} [{share(each['low'])}, {share(each['high'])}]",
                 "back": share(each["back"]),
             }  # fmt: skip
+
+
+def directed(found: Mapping[str, Run]) -> Iterator[Row]:
+    """The matrix of directed attacks of every run, a row for each source and a column for each target.
+
+    A cell is the success in per cent: the share of the source's images that end as the target, those among them that
+    are taken for it when clean. The diagonal, which nobody attacks, is empty.
+    """
+    for name, run in found.items():
+        pairs = run.summary["pairs"]
+        assert pairs is not None, "the audit was asked for directed pairs"
+        assert pairs["success"] is not None, "ten classes have a full matrix"
+        names = [entry["name"] for entry in run.classes]
+        for source, row in zip(names, pairs["success"], strict=True):
+            ends = ("" if value is None else share(value) for value in row)
+            yield {"run": name, "source": source, **dict(zip(names, ends, strict=True))}
 
 
 def always_open(part: Mapping[str, Run]) -> list[str]:
@@ -47,8 +64,7 @@ def alike(part: Mapping[str, Run]) -> Iterator[Row]:
     """Spearman's correlation of two runs' success over all directed pairs: between kinds, and between seeds."""
     for data in DATA:
         between = list(combinations(first_seeds(part, data).values(), 2))
-        names = [[name_of(kind, data, seed) for seed in SEEDS] for kind in KINDS]
-        there = [[part[name] for name in each if name in part] for each in names]
+        there = of_data(part, data).values()
         for title, pairs in (
             ("kinds, one seed", between), ("seeds, one kind", [two for each in there for two in combinations(each, 2)]),
         ):  # fmt: skip
@@ -57,8 +73,9 @@ def alike(part: Mapping[str, Run]) -> Iterator[Row]:
 
 def first_seeds(part: Mapping[str, Run], data: str) -> dict[str, Run]:
     """The first seed's runs of the data set, by kind."""
-    named = {kind: name_of(kind, data, FIRST) for kind in KINDS}
-    return {kind: part[name] for kind, name in named.items() if name in part}
+    named = {parts_of(name): run for name, run in part.items()}
+    first = min((seed for _, _, seed in named), default=0)
+    return {kind: run for (kind, its, seed), run in named.items() if (its, seed) == (data, first)}
 
 
 def span(pairs: Sequence[tuple[Run, Run]]) -> str:

@@ -1,4 +1,4 @@
-"""The runs of the class-wise study, what decides the primary endpoint first (docs/studies/classwise-plan.md)."""
+"""The runs of a class-wise study by its plan, what decides the primary endpoint first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,47 +6,11 @@ from typing import Any
 
 from weakspot.recipes.study import Scale, Trained
 
-SEEDS = (1, 2)
-"""Not the pilot's 0, whose results were known when the study was planned."""
-FIRST = SEEDS[0]
 STEPS = 5
 """Of the attack in training at the small scale; at the large one each method has its own."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A network and how it is trained."""
-
-    model: str
-    method: str
-    seeds: tuple[int, ...] = SEEDS
-
-
-KINDS: Mapping[str, Kind] = {
-    "resnet-pgd-at": Kind("resnet18-w16", "pgd-at"),
-    "resnet-trades": Kind("resnet18-w16", "trades"),
-    "preact-pgd-at": Kind("preact-resnet18-w16", "pgd-at", (FIRST,)),
-    "preact-n-fgsm": Kind("preact-resnet18-w16", "n-fgsm"),
-    "cnn-pgd-at": Kind("cnn", "pgd-at"),
-    "cnn-trades": Kind("cnn", "trades"),
-    "resnet-standard": Kind("resnet18-w16", "standard", (FIRST,)),
-}
-"""At the large scale the networks are as wide as published."""
-STANDARD = "resnet-standard"
-"""Not trained against attacks; it takes part only where nothing attacks."""
 DATA: Mapping[str, str] = {"cifar10": "linf:8/255", "fashion-mnist": "linf:0.1"}
 """The radius of each data set."""
-COMMON: Mapping[str, Any] = {"average": 0.999, "validation_steps": 5, "select": "last", "precision": "bf16"}
-TRAINING: Mapping[Scale, Mapping[str, Mapping[str, Any]]] = {
-    "cpu": {
-        "cifar10": {**COMMON, "epochs": 10},
-        "fashion-mnist": {**COMMON, "epochs": 6, "flip": False},
-    },
-    "gpu": {
-        "cifar10": {**COMMON, "epochs": 110, "schedule": "step"},
-        "fashion-mnist": {**COMMON, "epochs": 30, "flip": False},
-    },
-}
+COMMON: Mapping[str, Any] = {"average": 0.999, "validation_steps": 5, "select": "last"}
 PART: Mapping[Scale, Mapping[str, str]] = {
     "cpu": {"cifar10": "", "fashion-mnist": "+lt=balanced:100"},
     "gpu": {"cifar10": "", "fashion-mnist": ""},
@@ -57,36 +21,70 @@ LIMIT: Mapping[Scale, int] = {"cpu": 1000, "gpu": 10_000}
 PRESET, PAIRS, CORRUPTIONS = "standard", "pairs", "corruptions"
 
 
-def name_of(kind: str, data: str, seed: int = FIRST) -> str:
+@dataclass(frozen=True)
+class Kind:
+    """A network and how it is trained."""
+
+    model: str
+    method: str
+    once: bool = False
+    """With the first seed only."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which models a class-wise study trains; all else is the same in each."""
+
+    name: str
+    kinds: Mapping[str, Kind]
+    """At the large scale the networks are as wide as published."""
+    seeds: tuple[int, ...]
+    training: Mapping[Scale, Mapping[str, Mapping[str, Any]]]
+    """Options of `weakspot.train` of each data set."""
+    precision: str
+    """Of trainings and of the audits' searches; verdicts are in float32."""
+    says: Mapping[Scale, str]
+    """What the options of a training do not say."""
+
+
+def name_of(kind: str, data: str, seed: int) -> str:
     """The name of a run."""
     return f"{kind}-{data}-s{seed}"
 
 
-def runs(scale: Scale) -> tuple[Trained, ...]:
+def parts_of(name: str) -> tuple[str, str, int]:
+    """Kind, data set and seed of a run's name."""
+    data = next(each for each in DATA if f"-{each}-s" in name)
+    kind, seed = name.rsplit(f"-{data}-s", 1)
+    return kind, data, int(seed)
+
+
+def runs(plan: Plan, scale: Scale) -> tuple[Trained, ...]:
     """All of them: the first seed of every kind on both data sets, then the other seeds."""
     return tuple(
-        trained(scale, kind, data, seed)
-        for seed in SEEDS
+        trained(plan, scale, kind, data, seed)
+        for seed in plan.seeds
         for data in DATA
-        for kind in KINDS
-        if seed in KINDS[kind].seeds
+        for kind in plan.kinds
+        if seed == plan.seeds[0] or not plan.kinds[kind].once
     )
 
 
-def trained(scale: Scale, kind: str, data: str, seed: int) -> Trained:
+def trained(plan: Plan, scale: Scale, kind: str, data: str, seed: int) -> Trained:
     """A training with its audit: the preset, directed pairs, corruptions and feature space."""
-    chosen, radius = KINDS[kind], DATA[data]
+    chosen, radius = plan.kinds[kind], DATA[data]
     small = scale == "cpu"
     steps = f"(steps={STEPS})" if small and chosen.method in ("pgd-at", "trades") else ""
     model = chosen.model if small else chosen.model.removesuffix("-w16")
+    given = {**plan.training[scale][data], "precision": plan.precision}
     return Trained(
         name=name_of(kind, data, seed),
         method=f"{chosen.method}{steps}",
         data=data,
-        training={**TRAINING[scale][data], "model": model, "radius": radius, "seed": seed},
+        training={**given, "model": model, "radius": radius, "seed": seed},
         audit={
             "radius": radius, "limit": LIMIT[scale], "threats": (PRESET, PAIRS, CORRUPTIONS), "latent": "auto",
-            "precision": "bf16",
+            "precision": plan.precision,
         },
         part=PART[scale][data],
     )  # fmt: skip

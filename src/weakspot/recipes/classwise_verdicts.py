@@ -9,7 +9,7 @@ from weakspot.analysis.paired import holm
 from weakspot.analysis.relate import shared_worst
 from weakspot.recipes.classwise_figures import WEAKEST, attacked, coupled, figures, resisting
 from weakspot.recipes.classwise_mutual import mutual
-from weakspot.recipes.classwise_runs import DATA, KINDS, SEEDS, name_of
+from weakspot.recipes.classwise_runs import DATA, parts_of
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.tables import Row
 from weakspot.run import Run
@@ -38,8 +38,12 @@ SAYS = {
 
 def of_data(found: Mapping[str, Run], data: str) -> dict[str, list[Run]]:
     """The runs of a data set by kind, seed by seed."""
-    by_kind = {kind: [name_of(kind, data, seed) for seed in SEEDS] for kind in KINDS}
-    return {kind: [found[name] for name in names if name in found] for kind, names in by_kind.items()}
+    by_kind: dict[str, list[Run]] = {}
+    for name, run in found.items():
+        kind, set_of, _ = parts_of(name)
+        if set_of == data:
+            by_kind.setdefault(kind, []).append(run)
+    return by_kind
 
 
 def family(found: Mapping[str, Run], pairs: Sequence[tuple[str, str]], words: tuple[str, str]) -> Iterator[Row]:
