@@ -1,5 +1,7 @@
 """The class-wise study: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +16,9 @@ from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import catalogue, classwise, classwise_figures, classwise_runs, classwise_verdicts
 from weakspot.recipes.classwise_figures import figures, success
 from weakspot.recipes.classwise_mutual import mutual, split
-from weakspot.recipes.classwise_runs import DATA, FIRST, KINDS, name_of, runs
+from weakspot.recipes.classwise_pairs import alike
+from weakspot.recipes.classwise_plans import SMALL, WIDE
+from weakspot.recipes.classwise_runs import DATA, Kind, name_of, parts_of, runs
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
@@ -24,19 +28,23 @@ SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mi
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
-@pytest.mark.parametrize("scale", ["cpu", "gpu"])
-def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
+@pytest.mark.parametrize(
+    "plan, scale, models",
+    [
+        (WIDE, "cpu", {"resnet18-w16", "preact-resnet18-w16", "cnn"}),
+        (WIDE, "gpu", {"resnet18", "preact-resnet18", "cnn"}),
+        (SMALL, "cpu", {"small-cnn-bn", "cnn", "resnet18-w8"}),
+    ],
+)
+def test_every_step_is_accepted_as_it_will_be_called(plan, scale, models, tmp_path, planned):
     begun, audits = planned
-    made = runs(scale)
-    assert {run.training["model"] for run in made} == {
-        "cpu": {"resnet18-w16", "preact-resnet18-w16", "cnn"}, "gpu": {"resnet18", "preact-resnet18", "cnn"},
-    }[scale]  # fmt: skip
+    made = runs(plan, scale)
+    assert {run.training["model"] for run in made} == models
     assert all(is_zoo_name(run.training["model"]) for run in made)
     # Of kinds that differ only in the network one is enough, since all get one that is drawn at once.
-    by_method = {kind.method: name for name, kind in KINDS.items()}
-    small = {name: classwise_runs.Kind("lenet5", method, (FIRST,)) for method, name in by_method.items()}
-    monkeypatch.setattr(classwise_runs, "KINDS", small)
-    tried = runs(scale)
+    by_method = {kind.method: name for name, kind in plan.kinds.items()}
+    kinds = {name: Kind("lenet5", method, once=True) for method, name in by_method.items()}
+    tried = runs(replace(plan, kinds=kinds), scale)
     for run in tried:
         run.step(SETS).make(tmp_path)
     assert [one.folder.name for one in audits] == [f"{run.name}-audit" for run in tried]
@@ -46,11 +54,23 @@ def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatc
     assert all({"pairs", "standard"} < {each.name for each in one.threats} for one in audits)
 
 
-def test_the_first_seed_of_all_kinds_comes_first():
-    names = [run.name for run in runs("cpu")]
+@pytest.mark.parametrize("plan", [WIDE, SMALL])
+def test_the_first_seed_of_all_kinds_comes_first(plan):
+    made = runs(plan, "cpu")
+    names = [run.name for run in made]
     assert len(names) == len(set(names)) == 24
-    assert len({(run.data, run.method, run.training["model"], run.training["seed"]) for run in runs("cpu")}) == 24
-    assert set(names[:14]) == {name_of(kind, data) for kind in KINDS for data in DATA}
+    assert len({(run.data, run.method, run.training["model"], run.training["seed"]) for run in made}) == 24
+    first = {name_of(kind, data, plan.seeds[0]) for kind in plan.kinds for data in DATA}
+    assert set(names[: len(first)]) == first
+    assert len(plan.kinds) >= 6
+
+
+@pytest.mark.parametrize("plan", [WIDE, SMALL])
+def test_a_run_s_name_says_what_it_is(plan):
+    for run in runs(plan, "cpu"):
+        kind, data, seed = parts_of(run.name)
+        assert (data, seed, plan.kinds[kind].model) == (run.data, run.training["seed"], run.training["model"])
+        assert ("standard" in run.method) == ("-standard-" in run.name)
 
 
 def drawn(seed, runs_of_kind):
@@ -187,8 +207,27 @@ def test_the_sources_classes_need_more_than_half_of_the_runs(cats, says):
     assert "1 of 2 runs; it does not hold" in classwise_verdicts.source_classes(dict(list(part.items())[1:]))[2]
 
 
+def test_alike_compares_kinds_at_the_first_seed_and_seeds_within_a_kind():
+    random, part, flat = np.random.default_rng(6), {}, {}
+    for name in ("small-trades-cifar10-s3", "cnn-trades-cifar10-s3", "small-trades-cifar10-s4", "cnn-x-cifar10-s4"):
+        table = random.random((4, 4))
+        flat[name] = [table[i, j] for i in range(4) for j in range(4) if i != j]
+        part[name] = Run(Path("nowhere"))
+        part[name].__dict__["summary"] = {"pairs": {"success": table.tolist()}}
+    kinds, seeds, *others = alike(part)
+
+    def expected(one, two):
+        return f"{spearmanr(flat[one], flat[two]).statistic:.2f}"
+
+    assert kinds["correlation"].startswith(expected("small-trades-cifar10-s3", "cnn-trades-cifar10-s3"))
+    assert seeds["correlation"].startswith(expected("small-trades-cifar10-s3", "small-trades-cifar10-s4"))
+    assert [(row["data"], row["pairs of runs"]) for row in (kinds, seeds, *others)] == [
+        ("cifar10", 1), ("cifar10", 1), ("fashion-mnist", 0), ("fashion-mnist", 0),
+    ]  # fmt: skip
+
+
 def test_verdicts_of_whole_seeds_count_while_no_other_seed_is_begun():
-    planned = classwise_runs.runs("cpu")
+    planned = runs(WIDE, "cpu")
     second = [run.name for run in planned if run.name.endswith("-s2")]
     assert classwise.standing(planned, second).startswith("Seed 1 is whole and seed 2 not begun")
     assert classwise.standing(planned, second[1:]) == "Preliminary: runs are left."
@@ -197,7 +236,10 @@ def test_verdicts_of_whole_seeds_count_while_no_other_seed_is_begun():
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):
-    assert "0 of 24 runs" in classwise.pages(tmp_path, "cpu")["classwise.md"]
+    assert "0 of 24 runs" in classwise.pages(WIDE, tmp_path, "cpu")["classwise.md"]
+    small = classwise.pages(SMALL, tmp_path, "cpu")["classwise-small.md"]
+    assert "`weakspot reproduce classwise-small --scale cpu` as [planned](classwise-small-plan.md)" in small
+    assert "in fp32. `small-cnn-bn`, `cnn` and a ResNet-18 of 8 channels" in small
 
 
 @pytest.fixture(scope="module")
@@ -209,17 +251,17 @@ def study(tmp_path_factory):
 
 def tiny(patch, out):
     """What the study leaves; the patches hold as long as its pages are looked at."""
-    kinds = {kind: classwise_runs.Kind("lenet5", each.method, (FIRST,)) for kind, each in KINDS.items()}
-    patch.setattr(classwise_runs, "KINDS", kinds)
-    training = {**classwise_runs.COMMON, "epochs": 1, "validation_steps": 1, "precision": "fp32"}
-    patch.setattr(classwise_runs, "TRAINING", {"cpu": dict.fromkeys(DATA, training)})
+    kinds = {kind: Kind("lenet5", each.method, once=True) for kind, each in WIDE.kinds.items()}
+    training = {**classwise_runs.COMMON, "epochs": 1, "validation_steps": 1}
+    plan = replace(WIDE, kinds=kinds, training={"cpu": dict.fromkeys(DATA, training)}, precision="fp32")
+    patch.setattr(classwise, "STUDY", classwise.study(plan, "tiny"))
     patch.setattr(classwise_runs, "STEPS", 1)
     patch.setattr(classwise_runs, "LIMIT", {"cpu": 20})
     patch.setattr(classwise_runs, "PAIRS", "pairs(steps=1)")
     patch.setattr(classwise_runs, "CORRUPTIONS", "contrast@3")
     # Models of one epoch keep nothing under attack.
     patch.setattr(classwise_figures, "LEAST", 0.0)
-    wanted = [name_of(kind, "fashion-mnist") for kind in ("resnet-pgd-at", "resnet-standard")]
+    wanted = [name_of(kind, "fashion-mnist", 1) for kind in ("resnet-pgd-at", "resnet-standard")]
     found = catalogue.reproduce("classwise", only=wanted, sets=SETS.places, out=out)
     return out, found
 
@@ -228,9 +270,9 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     out, found = study
     assert (len(found.done), len(found.left)) == (2, 12)
     made = {path.name: path.read_text() for path in found.pages}
-    assert set(made) == {"classwise.md", "classwise.svg", "classwise.csv"}
+    assert set(made) == {"classwise.md", "classwise.svg", "classwise.csv", "classwise-pairs.csv"}
     texts = [each.text for each in ElementTree.fromstring(made["classwise.svg"]).iter(SVG_TEXT)]
-    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist')}-audit")
+    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist', 1)}-audit")
     attacked = {entry["name"]: entry["accuracy"] for entry in run.summary["threats"]["standard@linf:0.1"]["classes"]}
     shown = [text for text in texts if text in attacked]
     assert len(shown) == 10
@@ -247,7 +289,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
 
 def test_figures_against_plain_loops_over_rows(study):
     out, _ = study
-    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist')}-audit")
+    run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist', 1)}-audit")
     rows = run.rows
     wrong, into, right, samples = 0, np.zeros(10), np.zeros(10), np.zeros(10)
     for threat, label, prediction in zip(rows.threat, rows.label, rows.prediction, strict=True):
@@ -268,6 +310,13 @@ def test_figures_against_plain_loops_over_rows(study):
     pairs = [(i, j) for i in range(10) for j in range(10) if i != j]
     expected = [np.mean(list(reached[pair].values())) for pair in pairs]
     np.testing.assert_allclose(success(run), expected)
+    written = list(csv.DictReader((out / "classwise-pairs.csv").read_text().splitlines()))
+    names = list(written[0])[2:]
+    assert [row["source"] for row in written[:10]] == names == [entry["name"] for entry in run.classes]
+    assert len(written) == 2 * 10
+    table = [[row[name] for name in names] for row in written[:10]]
+    assert {table[i][i] for i in range(10)} == {""}
+    np.testing.assert_allclose([float(table[i][j]) for i, j in pairs], 100 * np.array(expected), atol=0.0501)
     clean = {sample: label == prediction for sample, label, prediction, threat in zip(
         rows.sample, rows.label, rows.prediction, rows.threat, strict=True) if threat == "clean"}  # fmt: skip
     added = np.zeros(10)
