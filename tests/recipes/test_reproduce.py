@@ -27,7 +27,7 @@ def counted(monkeypatch):
 
     study = Study(
         "toy", "Nothing.", lambda scale, sets: (step("one"), step("two")),
-        lambda out, scale: {"toy.md": f"{scale}: {(out / 'one').read_text()}"},
+        lambda out, scale: {"toy.md": f"{scale}: {(out / 'one').read_text()}"}, ("cifar10",),
     )  # fmt: skip
     monkeypatch.setattr(catalogue, "study_of", lambda name: study)
     return made
@@ -38,12 +38,37 @@ def test_steps_resume_and_the_page_comes_last(counted, tmp_path):
     first = catalogue.reproduce("toy", only=["two"], out=out)
     assert (first.done, first.left, first.pages) == (("two",), ("one",), ())
     assert catalogue.reproduce("toy", out=out, dry_run=True).left == ("one",)
+    alone = catalogue.reproduce("toy", only=["two"], out=out, dry_run=True)
+    assert (alone.done, alone.left) == (("two",), ())
     last = catalogue.reproduce("toy", out=out)
     assert (last.done, last.left) == (("one", "two"), ())
     assert [page.read_text() for page in last.pages] == ["cpu: one"]
     assert counted == ["two", "one"]
     with pytest.raises(InputError, match="unknown step of toy 'tow'; did you mean 'two'"):
         catalogue.reproduce("toy", only=["tow"], out=out)
+
+
+def test_a_step_that_was_begun_is_told_from_one_that_was_not(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first, last, *_ = (step.name for step in catalogue.study_of("fairness").steps("cpu", Sets()))
+    (tmp_path / "out" / first).mkdir(parents=True)
+    assert main(["reproduce", "fairness", "--out", "out", "--dry-run", "--only", first, "--only", last]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ["out: 0 steps done, 2 left", f"left: {first} (begun), {last}"]
+
+
+def test_a_step_that_fails_at_once_leaves_no_empty_folder(tmp_path, capsys):
+    asked = [
+        "reproduce",
+        "fairness",
+        "--set",
+        f"cifar10=parquet:{tmp_path / 'nowhere'}",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(asked) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_study_that_can_say_what_is_missing_has_a_page_of_what_is_done(counted, tmp_path, monkeypatch):
@@ -81,6 +106,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         (["fairness", "--set", "cifar10"], "NAME=ADDRESS"),
         (["fairness", "--only", "trades"], "unknown step of fairness 'trades'"),
         (["fairness", "--set", "cifar11=parquet:shards"], "unknown data set 'cifar11'; did you mean 'cifar10'?"),
+        (["fairness", "--set", "mnist=idx:mnist"], "fairness has no use for mnist; its data sets are cifar10"),
         (["--only", "trades-0"], "which experiment?"),
     ):
         assert main(["reproduce", *given]) == 2
@@ -94,8 +120,9 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(counted, tmp_path):
     assert counted == []
 
 
-@pytest.mark.parametrize("name", catalogue.MODULES)
-@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+@pytest.mark.parametrize(
+    "name, scale", [(name, scale) for name in catalogue.MODULES for scale in catalogue.study_of(name).scales]
+)
 def test_every_recipe_has_steps_of_different_names(name, scale):
     steps = catalogue.study_of(name).steps(scale, Sets())
     assert steps

@@ -68,11 +68,12 @@ def reproduce(
     )
     if output.json:
         pages = [str(page) for page in found.pages]
-        say_json({"folder": str(found.folder), "done": found.done, "left": found.left, "pages": pages})
+        steps = {"done": found.done, "left": found.left, "begun": found.begun}
+        say_json({"folder": str(found.folder), **steps, "pages": pages})
         return
     say(f"{pasteable(found.folder)}: {len(found.done)} steps done, {len(found.left)} left")
     if found.left:
-        say("left: " + ", ".join(found.left))
+        say("left: " + ", ".join(f"{name} (begun)" if name in found.begun else name for name in found.left))
     for page in found.pages:
         say(pasteable(page))
 

@@ -1,6 +1,7 @@
 """The packaged experiments by name, and how one is carried out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,8 @@ class Reproduced:
     folder: Path
     done: tuple[str, ...]
     left: tuple[str, ...]
+    begun: tuple[str, ...]
+    """Those of `left` that have a folder already; they go on where they stopped."""
     pages: tuple[Path, ...]
 
 
@@ -63,7 +66,8 @@ def reproduce(
     Args:
         name: One of `MODULES`.
         scale: "cpu" for two cores and hours, "gpu" for the published sizes.
-        only: Names of steps; the others are left, so that several processes can share the work.
+        only: Names of steps; the others are left, so that several processes can share the work. A dry run speaks of
+            these alone.
         sets: Addresses that stand for named data sets, such as {"cifar10": "parquet:shards"}.
         out: The folder; by default runs/NAME-SCALE.
         dry_run: Do nothing, only say what is done and what is left.
@@ -79,6 +83,8 @@ def reproduce(
         raise InputError(f"{name} has no size {scale!r}; add --scale {study.scales[0]}")
     if strangers := [each for each in sets or {} if each not in NAMED]:
         raise unknown("data set", strangers[0], NAMED)
+    if strangers := [each for each in sets or {} if each not in study.sets]:
+        raise InputError(f"{name} has no use for {strangers[0]}; its data sets are {', '.join(study.sets)}")
     steps = study.steps(scale, Sets(sets or {}))
     names = [step.name for step in steps]
     if strangers := [each for each in only if each not in names]:
@@ -91,11 +97,17 @@ def reproduce(
             if tell is not None:
                 tell(f"{step.name}: step {names.index(step.name) + 1} of {len(names)}")
             _make(folder)
-            step.make(folder)
+            try:
+                step.make(folder)
+            finally:
+                _tidy(folder)
     left = tuple(step.name for step in steps if not step.done(folder))
     early = left and not (study.partial and len(left) < len(names))
     pages = () if early or dry_run else tuple(_write(folder, study.pages(folder, scale)))
-    return Reproduced(folder, tuple(each for each in names if each not in left), left, pages)
+    if dry_run and only:
+        names, left = ([each for each in names if each in only], tuple(each for each in left if each in only))
+    begun = tuple(each for each in left if (folder / each).exists())
+    return Reproduced(folder, tuple(each for each in names if each not in left), left, begun, pages)
 
 
 def _make(folder: Path) -> None:
@@ -103,6 +115,12 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
+
+
+def _tidy(folder: Path) -> None:
+    """A step that failed at once leaves no empty folder."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _write(folder: Path, pages: Mapping[str, str]) -> list[Path]:

@@ -11,7 +11,7 @@ from weakspot.recipes.classwise_figures import attacked, resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, directed, open_pairs
 from weakspot.recipes.classwise_picture import picture
 from weakspot.recipes.classwise_plans import WIDE
-from weakspot.recipes.classwise_runs import LIMIT, Plan, parts_of, runs
+from weakspot.recipes.classwise_runs import DATA, LIMIT, Plan, parts_of, runs
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
     PRIMARY,
@@ -34,7 +34,7 @@ def study(plan: Plan, says: str) -> Study:
     def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
         return tuple(run.step(sets) for run in runs(plan, scale))
 
-    return Study(plan.name, says, steps, partial(pages, plan), partial=True, scales=tuple(plan.training))
+    return Study(plan.name, says, steps, partial(pages, plan), tuple(DATA), partial=True, scales=tuple(plan.training))
 
 
 def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:

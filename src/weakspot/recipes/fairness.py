@@ -124,5 +124,10 @@ def classes(found: Mapping[str, Run]) -> Sequence[Row]:
 
 
 STUDY = Study(
-    "fairness", "Do SPAT and the class-fair policies raise the worst class above TRADES's?", steps, pages, partial=True
+    "fairness",
+    "Do SPAT and the class-fair policies raise the worst class above TRADES's?",
+    steps,
+    pages,
+    ("cifar10",),
+    partial=True,
 )

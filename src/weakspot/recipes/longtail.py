@@ -88,5 +88,6 @@ STUDY = Study(
     "RoBal, its rivals and class-fair policies on long tails: which gains are real?",
     steps,
     pages,
+    tuple(DATA.values()),
     partial=True,
 )

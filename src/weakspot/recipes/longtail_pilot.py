@@ -109,4 +109,10 @@ def rare(found: Mapping[str, Run]) -> Iterator[Row]:
         yield {"class": name, "group": group, BASE: percent(one), "balanced": percent(two)}
 
 
-STUDY = Study("longtail-pilot", "RoBal and its neighbours on a long-tailed Fashion-MNIST, small.", steps, pages)
+STUDY = Study(
+    "longtail-pilot",
+    "RoBal and its neighbours on a long-tailed Fashion-MNIST, small.",
+    steps,
+    pages,
+    ("fashion-mnist",),
+)

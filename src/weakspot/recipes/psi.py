@@ -10,7 +10,7 @@ from weakspot.explaining.files import Table
 from weakspot.recipes import psi_tables as tables
 from weakspot.recipes.psi_claims import Measured, ordered_trainings, speaks
 from weakspot.recipes.psi_pictures import against_accuracy, surfaces_of_one
-from weakspot.recipes.psi_runs import FIRST, SIZES, TRAININGS, Model, models
+from weakspot.recipes.psi_runs import DATA, FIRST, SIZES, TRAININGS, Model, models
 from weakspot.recipes.psi_steps import measured, planes, step
 from weakspot.recipes.psi_surfaces import profile_rows
 from weakspot.recipes.psi_turned import budgets, settings
@@ -91,5 +91,6 @@ STUDY = Study(
     "Is psi comparable across networks, stable over settings and cheaper than attacks?",
     steps,
     pages,
+    tuple(DATA.values()),
     partial=True,
 )

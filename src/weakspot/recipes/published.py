@@ -109,6 +109,7 @@ STUDY = Study(
     "Are the published numbers of full-size models met within half a point? (for a GPU)",
     steps,
     pages,
+    ("cifar10", "cifar100"),
     partial=True,
     scales=("gpu",),
 )

@@ -46,6 +46,8 @@ class Study:
     steps: Callable[[Scale, Sets], tuple[Step, ...]]
     pages: Callable[[Path, Scale], Mapping[str, str]]
     """File names and texts."""
+    sets: tuple[str, ...]
+    """The named data sets that it uses."""
     partial: bool = False
     """Whether the pages can be made while steps are left; they name what is missing."""
     scales: tuple[Scale, ...] = ("cpu", "gpu")

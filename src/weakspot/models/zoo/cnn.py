@@ -32,7 +32,7 @@ class Cnn(ZooModel):
 
     def features(self, images: Images) -> Features:
         """The 128 hidden units."""
-        check_size(images, self.size, "cnn")
+        check_size(images, self.size)
         x = F.relu(self.conv1(self.normalize(images)))
         x = F.relu(self.conv3(F.relu(self.conv2(x))))
         x = F.relu(self.conv4(x))

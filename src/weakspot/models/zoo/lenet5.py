@@ -26,7 +26,7 @@ class LeNet5(ZooModel):
 
     def features(self, images: Images) -> Features:
         """The 200 hidden units."""
-        check_size(images, self.size, "lenet5")
+        check_size(images, self.size)
         x = F.max_pool2d(F.relu(self.conv1(self.normalize(images))), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         return F.relu(self.linear1(x.flatten(1)))

@@ -79,7 +79,7 @@ class ZooModel(nn.Module, ABC):
         return self.head(self.features(images))
 
 
-def check_size(images: Images, size: int, name: str) -> None:
+def check_size(images: Images, size: int) -> None:
     """Refuse images of another size, for the models whose first linear layer fixes it.
 
     Raises:
@@ -88,6 +88,4 @@ def check_size(images: Images, size: int, name: str) -> None:
     """
     height, width = images.shape[2:]
     if (height, width) != (size, size):
-        raise InputError(
-            f"this {name} was built for {size}x{size} images, got {height}x{width}; build it for that size"
-        )
+        raise InputError(f"this model is built for {size}x{size} images, got {height}x{width}; build it for that size")

@@ -31,7 +31,7 @@ class SmallCnn(ZooModel):
 
     def features(self, images: Images) -> Features:
         """The 100 hidden units."""
-        check_size(images, self.size, "small-cnn")
+        check_size(images, self.size)
         x = F.relu(self.norm0(self.get_submodule("0")(self.normalize(images))))
         x = F.relu(self.norm2(self.get_submodule("2")(x)))
         return F.relu(self.get_submodule("5")(x.flatten(1)))
