@@ -1,6 +1,7 @@
 """The class-wise study: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -270,7 +271,8 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     out, found = study
     assert (len(found.done), len(found.left)) == (2, 12)
     made = {path.name: path.read_text() for path in found.pages}
-    assert set(made) == {"classwise.md", "classwise.svg", "classwise.csv", "classwise-pairs.csv"}
+    tables = {"classwise.csv", "classwise-pairs.csv", "classwise-corruptions.csv"}
+    assert set(made) == {"classwise.md", "classwise.svg"} | tables
     texts = [each.text for each in ElementTree.fromstring(made["classwise.svg"]).iter(SVG_TEXT)]
     run = weakspot.open_run(out / f"{name_of('resnet-pgd-at', 'fashion-mnist', 1)}-audit")
     attacked = {entry["name"]: entry["accuracy"] for entry in run.summary["threats"]["standard@linf:0.1"]["classes"]}
@@ -280,6 +282,12 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert [attacked[name] for name in shown] == sorted(attacked.values(), reverse=True)
     page = made["classwise.md"]
     assert "hours in trainings" in page
+    counted = re.search(r"Images: fashion-mnist, ([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
+    assert counted is not None
+    whole = len(weakspot.load_data("fashion-mnist-mini+lt=balanced:100", split="train"))
+    kept, held = (int(each.replace(",", "")) for each in counted.groups())
+    assert kept + held == whole
+    assert held == pytest.approx(whole / 10, abs=10)  # rounded down in each class
     assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
     assert "(standard, or not seen to keep 10 % there): resnet-standard-fashion-mnist-s1." in page
     assert "No run of CIFAR-10 takes part." in page
@@ -319,6 +327,14 @@ def test_figures_against_plain_loops_over_rows(study):
     np.testing.assert_allclose([float(table[i][j]) for i, j in pairs], 100 * np.array(expected), atol=0.0501)
     clean = {sample: label == prediction for sample, label, prediction, threat in zip(
         rows.sample, rows.label, rows.prediction, rows.threat, strict=True) if threat == "clean"}  # fmt: skip
+    hits = [[] for _ in names]
+    for threat, label, prediction in zip(rows.threat, rows.label, rows.prediction, strict=True):
+        if threat == "contrast@3":
+            hits[label].append(label == prediction)
+    spoiled = next(csv.DictReader((out / "classwise-corruptions.csv").read_text().splitlines()))
+    assert (spoiled["run"], spoiled["corruption"]) == ("resnet-pgd-at-fashion-mnist-s1", "contrast")
+    shares = [float(spoiled[name]) for name in names]
+    np.testing.assert_allclose(shares, [100 * np.mean(each) for each in hits], atol=0.0501)
     added = np.zeros(10)
     for threat, sample, label, prediction in zip(rows.threat, rows.sample, rows.label, rows.prediction, strict=True):
         added[prediction] += threat.startswith("standard@") and clean[sample] and label != prediction

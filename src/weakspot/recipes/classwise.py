@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from weakspot.recipes.classwise_figures import attacked, resisting
+from weakspot.recipes.classwise_figures import resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, directed, open_pairs
 from weakspot.recipes.classwise_picture import picture
 from weakspot.recipes.classwise_plans import WIDE
 from weakspot.recipes.classwise_runs import DATA, LIMIT, Plan, parts_of, runs
+from weakspot.recipes.classwise_tables import by_corruption, classes, corruptions, models, spaces
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
     PRIMARY,
@@ -23,8 +24,8 @@ from weakspot.recipes.classwise_verdicts import (
     tied,
     weak_classes,
 )
-from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished
-from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
+from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, images
+from weakspot.recipes.tables import markdown, options, to_csv
 from weakspot.run import Run
 
 
@@ -45,26 +46,27 @@ def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:
     weak = [each for each in found if each not in part]
     training = "; ".join(f"{data}: {options(given)}" for data, given in plan.training[scale].items())
     lines = [
-        "# Class-wise robustness", "",
+        f"# {plan.title}", "",
         f"Made by `weakspot reproduce {name} --scale {scale}` as [planned]({name}-plan.md): "
         f"{training}, in {plan.precision}. {plan.says[scale]} "
         f"Audited on the first {LIMIT[scale]:,} test images, seed 0; frost is of our own making. Accuracies in per "
         'cent with 95 % intervals; "attacked" is the default preset alone.', "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without part in what is "
         f"said of attacks (standard, or not seen to keep 10 % there): {', '.join(weak) if weak else 'none'}. "
-        f"{cost(found, out)}", "",
+        f"{images(planned, found, out)} {cost(found, out)}", "",
         f"![accuracy and CFPS of each class]({name}.svg)", "",
         "Weakest classes on top. A mark is the mean of the models that take part under attack, a line their range, "
         "neither of which says what images add: about 10 points to an accuracy and 3 to CFPS. The upright line is an "
         "equal share of the errors. The interval of a tie below is over kinds of model; that ten classes are few is "
         "left to its p, which deals one figure to the classes at random.", "",
         *([f"**{standing(planned, left)}**", ""] if left else []),
-        *sections(found, part),
+        *sections(found, part, out),
     ]  # fmt: skip
     text = "\n".join(lines)
     return {
         f"{name}.md": text, f"{name}.svg": picture(part),
         f"{name}.csv": to_csv(classes(found)), f"{name}-pairs.csv": to_csv(directed(found)),
+        f"{name}-corruptions.csv": to_csv(corruptions(found)),
     }  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def standing(planned: Sequence[Trained], left: Sequence[str]) -> str:
     return "Preliminary: runs are left."
 
 
-def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]:
+def sections(found: Mapping[str, Run], part: Mapping[str, Run], out: Path) -> Iterator[str]:
     """The lines of all tables and verdicts."""
     same = ("the same", "opposed")
     plain = [{"data": data, "tie of plain CFPS": f"{number(each.value)}"}
@@ -106,46 +108,19 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run]) -> Iterator[str]
             *always_open(part), "", *markdown(open_pairs(part)), "", *markdown(alike(part)),
         ],
         "The source's classes": source_classes(part),
-        "Models": markdown(models(found)),
+        "Corruptions": [
+            "Of the models that take part under attack, described: the mean over the five severities and the classes, "
+            "with the lowest and the highest model; and of how many models a class is the weakest.", "",
+            *markdown(by_corruption(part)),
+        ],
+        "Feature space": [
+            "Clean images, described: the scatter of the class means over that within classes, and the share of an "
+            "image's ten nearest neighbours that are of its class.", "", *markdown(spaces(found)),
+        ],
+        "Models": markdown(models(found, out)),
     }  # fmt: skip
     for title, lines in parts.items():
         yield from (f"## {title}", "", *lines, "")
-
-
-def models(found: Mapping[str, Run]) -> Iterator[Row]:
-    """A row for each model."""
-    for name, run in found.items():
-        cell, corrupted = attacked(run), run.summary["corrupted"]
-        assert corrupted is not None, "the audit was asked for corruptions"
-        worst = cell["worst_class"]
-        yield {
-            "run": name,
-            "clean": percent(run.summary["threats"]["clean"]),
-            "attacked": percent(cell),
-            "corrupted": percent(corrupted),
-            "worst class": "-" if worst is None else f"{worst['name']} {percent(worst)}",
-            "attacks s": f"{run.summary['cost']['seconds'] or 0:.0f}",
-        }
-
-
-def classes(found: Mapping[str, Run]) -> Iterator[Row]:
-    """A row for each model and class."""
-    for name, run in found.items():
-        latent, pairs, corrupted = (run.summary["latent"], run.summary["pairs"], run.summary["corrupted"])
-        assert latent is not None, "the audit was asked for feature space"
-        assert pairs is not None, "the audit was asked for directed pairs"
-        assert corrupted is not None, "the audit was asked for corruptions"
-        for c, entry in enumerate(attacked(run)["classes"]):
-            clean, spoiled = (cell["classes"][c] for cell in (run.summary["threats"]["clean"], corrupted))
-            side = latent["classes"][c]["clean"]
-            yield {
-                "run": name, "class": entry["name"], "samples": entry["samples"], "clean": share(clean["accuracy"]),
-                "attacked": share(entry["accuracy"]), "low": share(entry["low"]), "high": share(entry["high"]),
-                "corrupted": share(spoiled["accuracy"]), "CFPS": share(entry["cfps"]),
-                "CFPS clean": share(clean["cfps"]), "CFPS corrupted": share(spoiled["cfps"]),
-                "hub": share(pairs["classes"][c]["hub"]), "exposure": share(pairs["classes"][c]["exposure"]),
-                "distance": side["distance"]["value"], "nearest": side["nearest"],
-            }  # fmt: skip
 
 
 STUDY = study(WIDE, "Which classes are weak or attract errors, and is it so under corruptions, too?")

@@ -10,6 +10,7 @@ EPOCHS = {"cifar10": {**COMMON, "epochs": 10}, "fashion-mnist": {**COMMON, "epoc
 
 WIDE = Plan(
     "classwise",
+    "Class-wise robustness",
     {
         "resnet-pgd-at": Kind("resnet18-w16", "pgd-at"),
         "resnet-trades": Kind("resnet18-w16", "trades"),
@@ -38,6 +39,7 @@ WIDE = Plan(
 
 SMALL = Plan(
     "classwise-small",
+    "Class-wise robustness again, small models and two seeds",
     {
         "small-pgd-at": Kind("small-cnn-bn", "pgd-at"),
         "small-trades": Kind("small-cnn-bn", "trades"),

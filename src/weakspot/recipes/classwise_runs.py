@@ -36,6 +36,8 @@ class Plan:
     """Which models a class-wise study trains; all else is the same in each."""
 
     name: str
+    title: str
+    """Of its page."""
     kinds: Mapping[str, Kind]
     """At the large scale the networks are as wide as published."""
     seeds: tuple[int, ...]

@@ -155,6 +155,20 @@ def cost(found: Mapping[str, Run], out: Path) -> str:
     )
 
 
+def images(planned: Sequence[Trained], found: Mapping[str, Run], out: Path) -> str:
+    """Which images the runs that are there had, in one sentence: how many, and the digest of what was audited."""
+    seen = {}
+    for run in planned:
+        if run.name in found:
+            had = json.loads((out / run.name / "data.json").read_text(encoding="utf-8"))
+            tested = found[run.name].manifest["data"]
+            seen[
+                f"{run.data}, {sum(had['counts']):,} in training and {sum(had['held_out']):,} held out, "
+                f"{tested['samples']:,} audited (SHA-256 {tested['digest'][:12]}...)"
+            ] = True
+    return f"Images: {'; '.join(seen) if seen else 'none yet'}. A set is whole unless `--set` names a part of it."
+
+
 def trained_for(folder: Path) -> float:
     """Seconds of all epochs of a training; 0 for a model that was only adjusted."""
     history = folder / "history.jsonl"
