@@ -282,7 +282,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert [attacked[name] for name in shown] == sorted(attacked.values(), reverse=True)
     page = made["classwise.md"]
     assert "hours in trainings" in page
-    counted = re.search(r"Images: fashion-mnist, ([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
+    counted = re.search(r"fashion-mnist, ([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
     assert counted is not None
     whole = len(weakspot.load_data("fashion-mnist-mini+lt=balanced:100", split="train"))
     kept, held = (int(each.replace(",", "")) for each in counted.groups())
