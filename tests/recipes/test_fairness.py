@@ -189,6 +189,13 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     seen = exchanged(base)
     assert seen.score.sum() == confusion[shirt, coat] + confusion[coat, shirt]
     assert len(seen.label) == confusion[[shirt, coat]].sum()
+    shares = [exchanged(run).score.mean() for run in (base, other)]
+    ways = [line for line in page.splitlines() if line.startswith("| pgd-at | 1 | images only | ")]
+    exchange = next(line for line in ways if len(line.split(" | ")) == 6).split(" | ")
+    assert float(exchange[3].split(" ")[0]) == pytest.approx(100 * (shares[1] - shares[0]), abs=0.06)
+    was, became = (np.array(run.robust["confusion"])[shirt] for run in (base, other))
+    expected = 100 * (became[coat] / became.sum() - was[coat] / was.sum())
+    assert float(exchange[4].split(" ")[0]) == pytest.approx(expected, abs=0.06)
     row = next(line for line in page.splitlines() if line.startswith("| pgd-at | 1 | "))
     difference = 100 * (other.robust["accuracy"] - base.robust["accuracy"])
     assert float(row.split(" | ")[6].split(" ")[0]) == pytest.approx(difference, abs=0.06)

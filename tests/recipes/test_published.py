@@ -17,11 +17,13 @@ from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import catalogue, published, published_runs
 from weakspot.recipes.published_runs import (
     AUTOATTACK,
+    AUTOATTACK_TAIL,
     AUTOATTACK_WORST,
     CLEAN,
     CLEAN_WORST,
     DOG_AS_CAT,
     PGD,
+    PGD_TAIL,
     PUBLISHED,
     Published,
 )
@@ -40,6 +42,10 @@ DEFAULTS = {"augment": "none", "policy": "none", "batch": "128", "validation": "
 def numbers(clean, pgd, autoattack):
     """The plan's cells as numbers by figure."""
     found = {}
+    for text, figure in ((pgd, PGD_TAIL), (autoattack, AUTOATTACK_TAIL)):
+        if tail := re.search(r", tail ([\d.]+)", text):
+            found[figure] = float(tail[1])
+    pgd, autoattack = (text.split(", tail")[0] for text in (pgd, autoattack))
     for text, average, worst in ((clean, CLEAN, CLEAN_WORST), (autoattack, AUTOATTACK, AUTOATTACK_WORST)):
         for figure, number in zip((average, worst), re.findall(r"[\d.]+", text), strict=False):
             found[figure] = float(number)
@@ -134,17 +140,17 @@ def test_the_page_has_each_number_beside_ours(tmp_path, monkeypatch):
     made = (Published(run, wanted, "us", selected=True), Published(replace(run, name="other"), {}, ""))
     monkeypatch.setattr(published_runs, "PUBLISHED", made)
     found = list(published.beside({run.name: opened}))
-    assert [row["difference"] for row in found] == [f"{-place:+.2f}" for place in range(6)]
+    assert [row["difference"] for row in found] == [f"{-place:+.2f}" for place in range(8)]
     assert [row["figure"] for row in found] == list(shares)
     assert (found[0]["verdict"], found[0]["published"]) == ("met", f"{shares[CLEAN]:.2f}*")
     pages = published.pages(tmp_path, "gpu")
     assert "1 of 2 runs. Not run: other." in pages["published.md"]
-    assert f"Of 6 numbers: {sum(row['verdict'] == 'met' for row in found)} met" in pages["published.md"]
+    assert f"Of 8 numbers: {sum(row['verdict'] == 'met' for row in found)} met" in pages["published.md"]
     assert len(pages["published.csv"].splitlines()) == 1 + len(wanted)
 
 
 def counted(run, data):
-    """All six figures from the rows, by plain counting."""
+    """All eight figures from the rows, by plain counting."""
     clean, pgd, auto = (run.rows.of(each["address"]) for each in run.manifest["threats"])
     names = np.array(data.classes)
     shirts = names[pgd.label] == "Shirt"
@@ -155,5 +161,6 @@ def counted(run, data):
     return {
         CLEAN: clean.correct.mean(), CLEAN_WORST: worst(clean), PGD: pgd.correct.mean(),
         AUTOATTACK: auto.correct.mean(), AUTOATTACK_WORST: worst(auto),
+        PGD_TAIL: pgd.correct[pgd.label >= 2].mean(), AUTOATTACK_TAIL: auto.correct[auto.label >= 2].mean(),
         DOG_AS_CAT: (names[pgd.prediction[shirts]] == "Coat").mean(),
     }  # fmt: skip

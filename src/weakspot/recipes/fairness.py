@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from weakspot.addresses import Radius
-from weakspot.recipes.fairness_pair import shares, spaces, spat_claim
+from weakspot.recipes.fairness_pair import exchanges, shares, spaces, spat_claim
 from weakspot.recipes.fairness_picture import picture
 from weakspot.recipes.fairness_runs import (
     AUDITED,
@@ -25,7 +25,7 @@ from weakspot.recipes.fairness_runs import (
     runs,
 )
 from weakspot.recipes.fairness_verdicts import LEVEL, against, beside_control, differences, ours_claim, speaking
-from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, trained_for
+from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, images, trained_for
 from weakspot.recipes.tables import Row, markdown, options, percent, share, to_csv
 from weakspot.run import Run
 
@@ -49,7 +49,8 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         f"{options(TRAINING[scale])}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per "
         "cent, differences in points.",
         "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without robust "
-        f"accuracy, and without part in what follows: {', '.join(silent) if silent else 'none'}. {cost(found, out)}",
+        f"accuracy, and without part in what follows: {', '.join(silent) if silent else 'none'}. "
+        f"{images(planned, found, out)} {cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
         "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), joined to a dot for "
         f"each seed; grey: one seed. Ring: TRADES at seed {SEEDS[0]}, with which the grey ones are compared. The "
@@ -62,6 +63,8 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "", f"Less {CONTROL} and not {BASE}, seed {SEEDS[0]}, images only, described: what "
         f"{' and '.join(CONTROLLED)} do beyond a smaller radius.", "", *markdown(beside_control(judged)),
         "", f"## {HARD_PAIR[0]} and {HARD_PAIR[1]}, and feature space", "", spat_claim(judged), "",
+        f"The same of every method, less {BASE}, intervals of 95 %, described: only SPAT was planned to be judged.", "",
+        *markdown(exchanges(judged)), "",
         "Described: feature space of clean images, the mean over seeds. Scatter: between classes over within them, of "
         "all classes; distance in spreads: of the pair's means over its mean spread; cosine: 1 - the cosine between "
         f"the two means; purity: the share of {HARD_PAIR[0]} among the neighbours of {HARD_PAIR[0]}.", "",

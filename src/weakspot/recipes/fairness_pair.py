@@ -33,18 +33,37 @@ def spat_claim(found: Mapping[str, Run]) -> str:
     what = f"SPAT's claim, fewer images of {' and '.join(HARD_PAIR)} seen as each other:"
     if len(first) < len(SEEDS):
         return f"{what} not decided, {len(first)} of {len(SEEDS)} seeds are there and robust."
-    one, two = ([exchanged(run) for run in side] for side in (first, last))
-    change = compare(one, two, len(names_of(first[0])), 0)
+    change = exchange(first, last)
     says = "holds" if change.overall.high < 0 else "is contradicted" if change.overall.low > 0 else "is not resolved"
-    ways = "; ".join(directions(change, names_of(first[0])))
+    ways = "; ".join(f"{way} {found}" for way, found in directions(change, names_of(first[0])).items())
     return f"{what} {says}, {limited(change.overall)} points (95 %, images and seeds). Described: {ways}."
 
 
-def directions(change: Comparison, names: Sequence[str]) -> Iterator[str]:
-    """The change of each direction of the exchange, with its interval."""
+def exchange(first: Sequence[Run], last: Sequence[Run]) -> Comparison:
+    """How often the hard pair's classes are seen as each other, last less first, at 95 %."""
+    one, two = ([exchanged(run) for run in side] for side in (first, last))
+    return compare(one, two, len(names_of(first[0])), 0)
+
+
+def exchanges(found: Mapping[str, Run]) -> Iterator[Row]:
+    """Each method's change of the hard pair against TRADES, over the seeds that both have, and of each direction."""
+    for name in METHODS:
+        first, last = both(found, name)
+        if first and name != BASE:
+            change = exchange(first, last)
+            yield {
+                "method": name,
+                "seeds": len(first),
+                "interval over": "images, seeds" if len(first) > 1 else "images only",
+                "seen as each other": limited(change.overall),
+                **directions(change, names_of(first[0])),
+            }
+
+
+def directions(change: Comparison, names: Sequence[str]) -> Mapping[str, str]:
+    """The change of each direction of the exchange with its interval, such as that of "dog seen as cat"."""
     measures = listed(change.difference, change.interval, change.bounds)
-    for one, two in (HARD_PAIR, HARD_PAIR[::-1]):
-        yield f"{one} seen as {two} {limited(measures[names.index(one)])}"
+    return {f"{one} seen as {two}": limited(measures[names.index(one)]) for one, two in (HARD_PAIR, HARD_PAIR[::-1])}
 
 
 def names_of(run: Run) -> Sequence[str]:

@@ -83,6 +83,14 @@ def weakest(run: Run, name: str) -> Mapping[str, Any]:
     return found
 
 
+def tail(run: Run, name: str) -> Mapping[str, Any]:
+    """Accuracy on the four fifths of the classes that are rarest: counts fall in the order of the classes."""
+    entries = cell(run, name)["classes"][len(run.classes) // 5 :]
+    correct, samples = (sum(entry[key] for entry in entries) for key in ("correct", "samples"))
+    limits = wilson(correct, samples)
+    return {"accuracy": correct / samples, "low": float(limits.low), "high": float(limits.high)}
+
+
 def dog_as_cat(run: Run) -> Mapping[str, Any]:
     """The share of dogs that are seen as cats under PGD."""
     names = [entry["name"] for entry in run.classes]
@@ -98,8 +106,10 @@ FIGURES: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     wanted.CLEAN: lambda run: cell(run, "clean"),
     wanted.CLEAN_WORST: lambda run: weakest(run, "clean"),
     wanted.PGD: lambda run: cell(run, "pgd"),
+    wanted.PGD_TAIL: lambda run: tail(run, "pgd"),
     wanted.AUTOATTACK: lambda run: cell(run, "autoattack"),
     wanted.AUTOATTACK_WORST: lambda run: weakest(run, "autoattack"),
+    wanted.AUTOATTACK_TAIL: lambda run: tail(run, "autoattack"),
     wanted.DOG_AS_CAT: dog_as_cat,
 }
 """How a figure is read from an audit."""
