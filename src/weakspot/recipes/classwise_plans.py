@@ -47,6 +47,7 @@ SMALL = Plan(
         "cnn-trades": Kind("cnn", "trades"),
         "resnet-n-fgsm": Kind("resnet18-w8", "n-fgsm"),
         "small-standard": Kind("small-cnn-bn", "standard"),
+        "small-spat": Kind("small-cnn-bn", "spat"),
     },
     seeds=(3, 4),
     training={"cpu": EPOCHS},

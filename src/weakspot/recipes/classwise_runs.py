@@ -76,7 +76,7 @@ def trained(plan: Plan, scale: Scale, kind: str, data: str, seed: int) -> Traine
     """A training with its audit: the preset, directed pairs, corruptions and feature space."""
     chosen, radius = plan.kinds[kind], DATA[data]
     small = scale == "cpu"
-    steps = f"(steps={STEPS})" if small and chosen.method in ("pgd-at", "trades") else ""
+    steps = f"(steps={STEPS})" if small and chosen.method in ("pgd-at", "trades", "spat") else ""
     model = chosen.model if small else chosen.model.removesuffix("-w16")
     given = {**plan.training[scale][data], "precision": plan.precision}
     return Trained(
