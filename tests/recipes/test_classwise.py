@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 import weakspot
 from weakspot.analysis.coupling import attractiveness
 from weakspot.analysis.intervals import Interval
+from weakspot.data import limit
 from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import catalogue, classwise, classwise_figures, classwise_runs, classwise_verdicts
 from weakspot.recipes.classwise_figures import figures, success
@@ -246,9 +247,15 @@ def test_the_page_of_nothing_is_a_page(tmp_path):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Tiny runs of two kinds on one data set."""
+    """Tiny runs of two kinds on one data set, and of one on another with other classes."""
     with pytest.MonkeyPatch.context() as patch:
         yield tiny(patch, tmp_path_factory.mktemp("study"))
+
+
+def read(table, run):
+    """The rows of a CSV that are of a run."""
+    name = run.folder.name.removesuffix("-audit")
+    return [row for row in csv.DictReader(table.read_text().splitlines()) if row["run"] == name]
 
 
 def tiny(patch, out):
@@ -264,13 +271,18 @@ def tiny(patch, out):
     # Models of one epoch keep nothing under attack.
     patch.setattr(classwise_figures, "LEAST", 0.0)
     wanted = [name_of(kind, "fashion-mnist", 1) for kind in ("resnet-pgd-at", "resnet-standard")]
-    found = catalogue.reproduce("classwise", only=wanted, sets=SETS.places, out=out)
+    mini = limit(weakspot.load_data("fashion-mnist-mini", split="train"), 1500)
+    np.savez(out / "other.npz", images=mini.batch(range(len(mini))).numpy(), labels=mini.labels.numpy(),
+             classes=[f"class {c}" for c in range(10)])  # fmt: skip
+    wanted.append(name_of("resnet-standard", "cifar10", 1))
+    sets = {**SETS.places, "cifar10": f"npz:{out / 'other.npz'}"}
+    found = catalogue.reproduce("classwise", only=wanted, sets=sets, out=out)
     return out, found
 
 
 def test_the_page_of_what_is_done_names_what_is_not(study):
     out, found = study
-    assert (len(found.done), len(found.left)) == (2, 12)
+    assert (len(found.done), len(found.left)) == (3, 11)
     made = {path.name: path.read_text() for path in found.pages}
     tables = {"classwise.csv", "classwise-pairs.csv", "classwise-corruptions.csv"}
     assert set(made) == {"classwise.md", "classwise.svg"} | tables
@@ -283,17 +295,21 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     assert [attacked[name] for name in shown] == sorted(attacked.values(), reverse=True)
     page = made["classwise.md"]
     assert "hours in trainings" in page
-    counted = re.search(r"fashion-mnist, ([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
+    placed = re.escape("fashion-mnist+lt=balanced:100 as placed by `--set`, ")
+    counted = re.search(placed + r"([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
     assert counted is not None
     whole = len(weakspot.load_data("fashion-mnist-mini+lt=balanced:100", split="train"))
     kept, held = (int(each.replace(",", "")) for each in counted.groups())
     assert kept + held == whole
     assert held == pytest.approx(whole / 10, abs=10)  # rounded down in each class
-    assert "2 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
-    assert "(standard, or not seen to keep 10 % there): resnet-standard-fashion-mnist-s1." in page
+    assert "3 of 14 runs. Not run: resnet-pgd-at-cifar10-s1, resnet-trades-cifar10-s1" in page
+    assert (
+        "(standard, or not seen to keep 10 % there): resnet-standard-cifar10-s1, resnet-standard-fashion-mnist-s1."
+        in page
+    )
     assert "No run of CIFAR-10 takes part." in page
     assert "| fashion-mnist | accuracy corrupted, latent distance | " in page
-    assert len(made["classwise.csv"].splitlines()) == 1 + 2 * 10
+    assert len(made["classwise.csv"].splitlines()) == 1 + 3 * 10
 
 
 def test_figures_against_plain_loops_over_rows(study):
@@ -319,23 +335,24 @@ def test_figures_against_plain_loops_over_rows(study):
     pairs = [(i, j) for i in range(10) for j in range(10) if i != j]
     expected = [np.mean(list(reached[pair].values())) for pair in pairs]
     np.testing.assert_allclose(success(run), expected)
-    written = list(csv.DictReader((out / "classwise-pairs.csv").read_text().splitlines()))
-    names = list(written[0])[2:]
-    assert [row["source"] for row in written[:10]] == names == [entry["name"] for entry in run.classes]
-    assert len(written) == 2 * 10
-    table = [[row[name] for name in names] for row in written[:10]]
-    assert {table[i][i] for i in range(10)} == {""}
-    np.testing.assert_allclose([float(table[i][j]) for i, j in pairs], 100 * np.array(expected), atol=0.0501)
+    names = [entry["name"] for entry in run.classes]
+    written = read(out / "classwise-pairs.csv", run)
+    assert [(row["source"], row["target"]) for row in written] == [(names[i], names[j]) for i, j in pairs]
+    np.testing.assert_allclose([float(row["success"]) for row in written], 100 * np.array(expected), atol=0.0501)
     clean = {sample: label == prediction for sample, label, prediction, threat in zip(
         rows.sample, rows.label, rows.prediction, rows.threat, strict=True) if threat == "clean"}  # fmt: skip
     hits = [[] for _ in names]
     for threat, label, prediction in zip(rows.threat, rows.label, rows.prediction, strict=True):
         if threat == "contrast@3":
             hits[label].append(label == prediction)
-    spoiled = next(csv.DictReader((out / "classwise-corruptions.csv").read_text().splitlines()))
-    assert (spoiled["run"], spoiled["corruption"]) == ("resnet-pgd-at-fashion-mnist-s1", "contrast")
-    shares = [float(spoiled[name]) for name in names]
-    np.testing.assert_allclose(shares, [100 * np.mean(each) for each in hits], atol=0.0501)
+    spoiled = read(out / "classwise-corruptions.csv", run)
+    assert [(row["corruption"], row["class"]) for row in spoiled] == [("contrast", name) for name in names]
+    shares = [100 * np.mean(each) for each in hits]
+    np.testing.assert_allclose([float(row["accuracy"]) for row in spoiled], shares, atol=0.0501)
+    page = (out / "classwise.md").read_text()
+    line = next(line for line in page.splitlines() if line.startswith("| contrast | "))
+    assert line.split(" | ")[3].startswith(f"{np.mean(shares):.1f} (")
+    assert line.split(" | ")[4] == f"{names[int(np.argmin(shares))]} 1 |"
     added = np.zeros(10)
     for threat, sample, label, prediction in zip(rows.threat, rows.sample, rows.label, rows.prediction, strict=True):
         added[prediction] += threat.startswith("standard@") and clean[sample] and label != prediction

@@ -27,7 +27,7 @@ def counted(monkeypatch):
 
     study = Study(
         "toy", "Nothing.", lambda scale, sets: (step("one"), step("two")),
-        lambda out, scale: {"toy.md": f"{scale}: {(out / 'one').read_text()}"}, ("cifar10",),
+        lambda out, scale: {"toy.md": f"{scale}: {(out / 'one').read_text()}"}, {"cpu": ("cifar10",)},
     )  # fmt: skip
     monkeypatch.setattr(catalogue, "study_of", lambda name: study)
     return made
@@ -58,17 +58,15 @@ def test_a_step_that_was_begun_is_told_from_one_that_was_not(tmp_path, monkeypat
 
 
 def test_a_step_that_fails_at_once_leaves_no_empty_folder(tmp_path, capsys):
-    asked = [
-        "reproduce",
-        "fairness",
-        "--set",
-        f"cifar10=parquet:{tmp_path / 'nowhere'}",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    assert main(asked) == 2
+    asked = ["reproduce", "fairness", "--set", f"cifar10=parquet:{tmp_path / 'nowhere'}", "--out"]
+    assert main([*asked, str(tmp_path / "out")]) == 2
     assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    (tmp_path / "mine").mkdir()
+    assert main([*asked, str(tmp_path / "mine" / "deep" / "out")]) == 2
+    assert list((tmp_path / "mine").iterdir()) == []
+    assert main([*asked, str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine").is_dir()
 
 
 def test_a_study_that_can_say_what_is_missing_has_a_page_of_what_is_done(counted, tmp_path, monkeypatch):
@@ -106,7 +104,8 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         (["fairness", "--set", "cifar10"], "NAME=ADDRESS"),
         (["fairness", "--only", "trades"], "unknown step of fairness 'trades'"),
         (["fairness", "--set", "cifar11=parquet:shards"], "unknown data set 'cifar11'; did you mean 'cifar10'?"),
-        (["fairness", "--set", "mnist=idx:mnist"], "fairness has no use for mnist; its data sets are cifar10"),
+        (["longtail", "--set", "cifar10=parquet:shards"], "longtail has no use for cifar10 at the size cpu"),
+        (["fairness", "--set", "mnist=idx:mnist"], "fairness has no use for mnist at the size cpu; it uses cifar10"),
         (["--only", "trades-0"], "which experiment?"),
     ):
         assert main(["reproduce", *given]) == 2
@@ -121,7 +120,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(counted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, scale", [(name, scale) for name in catalogue.MODULES for scale in catalogue.study_of(name).scales]
+    "name, scale", [(name, scale) for name in catalogue.MODULES for scale in catalogue.study_of(name).sets]
 )
 def test_every_recipe_has_steps_of_different_names(name, scale):
     steps = catalogue.study_of(name).steps(scale, Sets())

@@ -39,7 +39,7 @@ def reproduce(
     out
         The folder; by default runs/RECIPE-SCALE.
     dry_run
-        Print which steps are done and which are left; do nothing.
+        Print which steps are done, begun and left, of those that --only names if there are any; do nothing.
     output
         What is printed, and where.
 

@@ -32,7 +32,7 @@ class Reproduced:
     done: tuple[str, ...]
     left: tuple[str, ...]
     begun: tuple[str, ...]
-    """Those of `left` that have a folder already; they go on where they stopped."""
+    """Those of `left` that have a folder already: cut off, or in another process's hands."""
     pages: tuple[Path, ...]
 
 
@@ -79,12 +79,13 @@ def reproduce(
 
     """
     study = study_of(name)
-    if scale not in study.scales:
-        raise InputError(f"{name} has no size {scale!r}; add --scale {study.scales[0]}")
+    if scale not in study.sets:
+        raise InputError(f"{name} has no size {scale!r}; add --scale {next(iter(study.sets))}")
     if strangers := [each for each in sets or {} if each not in NAMED]:
         raise unknown("data set", strangers[0], NAMED)
-    if strangers := [each for each in sets or {} if each not in study.sets]:
-        raise InputError(f"{name} has no use for {strangers[0]}; its data sets are {', '.join(study.sets)}")
+    if strangers := [each for each in sets or {} if each not in study.sets[scale]]:
+        used = ", ".join(study.sets[scale])
+        raise InputError(f"{name} has no use for {strangers[0]} at the size {scale}; it uses {used}")
     steps = study.steps(scale, Sets(sets or {}))
     names = [step.name for step in steps]
     if strangers := [each for each in only if each not in names]:
@@ -96,11 +97,11 @@ def reproduce(
         if not dry_run and not step.done(folder) and (not only or step.name in only):
             if tell is not None:
                 tell(f"{step.name}: step {names.index(step.name) + 1} of {len(names)}")
-            _make(folder)
+            made = _make(folder)
             try:
                 step.make(folder)
             finally:
-                _tidy(folder)
+                _tidy(made)
     left = tuple(step.name for step in steps if not step.done(folder))
     early = left and not (study.partial and len(left) < len(names))
     pages = () if early or dry_run else tuple(_write(folder, study.pages(folder, scale)))
@@ -110,17 +111,21 @@ def reproduce(
     return Reproduced(folder, tuple(each for each in names if each not in left), left, begun, pages)
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path) -> list[Path]:
+    """The folders that were made, the innermost first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
+    return missing
 
 
-def _tidy(folder: Path) -> None:
-    """A step that failed at once leaves no empty folder."""
+def _tidy(made: Sequence[Path]) -> None:
+    """A step that failed at once leaves none of the folders that were made for it, if they are empty."""
     with suppress(OSError):
-        folder.rmdir()
+        for folder in made:
+            folder.rmdir()
 
 
 def _write(folder: Path, pages: Mapping[str, str]) -> list[Path]:

@@ -35,11 +35,12 @@ def study(plan: Plan, says: str) -> Study:
     def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
         return tuple(run.step(sets) for run in runs(plan, scale))
 
-    return Study(plan.name, says, steps, partial(pages, plan), tuple(DATA), partial=True, scales=tuple(plan.training))
+    sets = dict.fromkeys(plan.training, tuple(DATA))
+    return Study(plan.name, says, steps, partial(pages, plan), sets, partial=True)
 
 
 def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:
-    """The page, and classes and directed pairs as CSV, of the runs that are there; the others are named."""
+    """The page, its picture, and classes, directed pairs and corruptions as CSV, of the runs that are there."""
     planned, name = runs(plan, scale), plan.name
     found, left = finished(planned, out)
     part = resisting(found)
@@ -114,8 +115,8 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run], out: Path) -> It
             *markdown(by_corruption(part)),
         ],
         "Feature space": [
-            "Clean images, described: the scatter of the class means over that within classes, and the share of an "
-            "image's ten nearest neighbours that are of its class.", "", *markdown(spaces(found)),
+            "Clean images, described. Scatter: between classes over within them; purity: the share of an image's ten "
+            "nearest neighbours that are of its class.", "", *markdown(spaces(found)),
         ],
         "Models": markdown(models(found, out)),
     }  # fmt: skip

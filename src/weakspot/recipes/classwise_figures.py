@@ -6,7 +6,7 @@ import numpy as np
 
 from weakspot.analysis.arrays import ratio
 from weakspot.analysis.coupling import Coupling, attractiveness, coupling
-from weakspot.recipes.classwise_runs import PRESET
+from weakspot.recipes.classwise_runs import PRESET, parts_of
 from weakspot.recipes.study import threat
 from weakspot.report.schema_cell import Cell
 from weakspot.run import Run
@@ -24,7 +24,7 @@ def attacked(run: Run) -> Cell:
 
 def resisting(found: Mapping[str, Run]) -> dict[str, Run]:
     """The runs that take part in what is said of attacks: trained against them, and not without robustness."""
-    trained = {name: run for name, run in found.items() if "-standard-" not in name}
+    trained = {name: run for name, run in found.items() if not parts_of(name)[0].endswith("-standard")}
     return {name: run for name, run in trained.items() if (attacked(run)["low"] or 0.0) >= LEAST}
 
 

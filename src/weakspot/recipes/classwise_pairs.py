@@ -30,10 +30,10 @@ def open_pairs(part: Mapping[str, Run]) -> Iterator[Row]:
 
 
 def directed(found: Mapping[str, Run]) -> Iterator[Row]:
-    """The matrix of directed attacks of every run, a row for each source and a column for each target.
+    """The matrix of directed attacks of every run, a row for each pair of classes.
 
-    A cell is the success in per cent: the share of the source's images that end as the target, those among them that
-    are taken for it when clean. The diagonal, which nobody attacks, is empty.
+    `success` is the share, in per cent, of the source's images that end as the target, those among them that are taken
+    for it when clean; empty where a source has no images.
     """
     for name, run in found.items():
         pairs = run.summary["pairs"]
@@ -41,8 +41,10 @@ def directed(found: Mapping[str, Run]) -> Iterator[Row]:
         assert pairs["success"] is not None, "ten classes have a full matrix"
         names = [entry["name"] for entry in run.classes]
         for source, row in zip(names, pairs["success"], strict=True):
-            ends = ("" if value is None else share(value) for value in row)
-            yield {"run": name, "source": source, **dict(zip(names, ends, strict=True))}
+            for target, value in zip(names, row, strict=True):
+                if target != source:
+                    shown = "" if value is None else share(value)
+                    yield {"run": name, "source": source, "target": target, "success": shown}
 
 
 def always_open(part: Mapping[str, Run]) -> list[str]:

@@ -3,8 +3,8 @@
 from weakspot.recipes.classwise_runs import COMMON, STEPS, Kind, Plan
 
 SETTING = (
-    "CIFAR-10 at linf:8/255, Fashion-MNIST at linf:0.1, 14,886 images, as many of each class; attacks in training of "
-    f"{STEPS} steps, batch 128, one-cycle to 0.1."
+    "CIFAR-10 at linf:8/255, Fashion-MNIST at linf:0.1, 14,886 images, equally many of each class; attacks in training "
+    f"of {STEPS} steps, batch 128, one-cycle to 0.1."
 )
 EPOCHS = {"cifar10": {**COMMON, "epochs": 10}, "fashion-mnist": {**COMMON, "epochs": 6, "flip": False}}
 

@@ -56,7 +56,8 @@ def name_of(kind: str, data: str, seed: int) -> str:
 
 def parts_of(name: str) -> tuple[str, str, int]:
     """Kind, data set and seed of a run's name."""
-    data = next(each for each in DATA if f"-{each}-s" in name)
+    data = next((each for each in DATA if f"-{each}-s" in name), None)
+    assert data is not None, f"{name} is no run of a class-wise study"
     kind, seed = name.rsplit(f"-{data}-s", 1)
     return kind, data, int(seed)
 

@@ -1,11 +1,12 @@
 """Tables of the class-wise study: models, classes, corruptions, feature space."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from weakspot.recipes.classwise_figures import attacked
+from weakspot.recipes.classwise_figures import attacked, known
 from weakspot.recipes.classwise_runs import DATA, parts_of
 from weakspot.recipes.study import trained_for
 from weakspot.recipes.tables import Row, percent, share
@@ -25,7 +26,7 @@ def models(found: Mapping[str, Run], out: Path) -> Iterator[Row]:
             "corrupted": percent(corrupted),
             "worst class": "-" if worst is None else f"{worst['name']} {percent(worst)}",
             "training s": f"{trained_for(out / name):.0f}",
-            "attacks s": f"{run.summary['cost']['seconds'] or 0:.0f}",
+            "audit s": f"{run.summary['cost']['seconds'] or 0:.0f}",
         }
 
 
@@ -61,28 +62,28 @@ def spaces(found: Mapping[str, Run]) -> Iterator[Row]:
         ratio = "-" if whole["ratio"] is None else f"{whole['ratio']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]"
         yield {
             "run": name, "layer": latent["layer"], "features": latent["features"],
-            "between classes over within": ratio, "purity": share(whole["purity"]),
+            "scatter": ratio, "purity": share(whole["purity"]),
             "each other's nearest": "; ".join(mutual) or "-",
         }  # fmt: skip
 
 
 def kinds_of_corruption(run: Run) -> Mapping[str, np.ndarray]:
-    """Accuracy of each class (K,) under each kind of corruption, the mean over its severities."""
+    """Accuracy of each class (K,) under each kind of corruption, the mean over its severities; NaN without samples."""
     cells: dict[str, list[np.ndarray]] = {}
     for address, cell in run.summary["threats"].items():
         if cell["kind"] == "corruption":
-            accuracy = [np.nan if entry["accuracy"] is None else entry["accuracy"] for entry in cell["classes"]]
-            cells.setdefault(address.split("@")[0], []).append(np.array(accuracy))
+            accuracy = known(entry["accuracy"] for entry in cell["classes"])
+            cells.setdefault(address.split("@")[0], []).append(accuracy)
     return {kind: np.mean(each, axis=0) for kind, each in cells.items()}
 
 
 def corruptions(found: Mapping[str, Run]) -> Iterator[Row]:
-    """A row for each model and kind of corruption: every class's accuracy in per cent, the mean over severities."""
+    """A row for each model, kind of corruption and class: accuracy in per cent, the mean over severities."""
     for name, run in found.items():
-        names = [entry["name"] for entry in run.classes]
         for kind, accuracy in kinds_of_corruption(run).items():
-            cells = (share(float(each)) for each in accuracy)
-            yield {"run": name, "corruption": kind, **dict(zip(names, cells, strict=True))}
+            for entry, value in zip(run.classes, accuracy.tolist(), strict=True):
+                shown = "" if np.isnan(value) else share(value)
+                yield {"run": name, "corruption": kind, "class": entry["name"], "accuracy": shown}
 
 
 def by_corruption(part: Mapping[str, Run]) -> Iterator[Row]:
@@ -91,13 +92,9 @@ def by_corruption(part: Mapping[str, Run]) -> Iterator[Row]:
     for kind in next(iter(made.values()), {}):
         row = {"corruption": kind}
         for data in DATA:
-            values = [100 * each[kind].mean() for name, each in made.items() if parts_of(name)[1] == data]
-            row[data] = f"{np.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})" if values else "-"
-            counts: dict[str, int] = {}
-            for name, each in made.items():
-                if parts_of(name)[1] == data:
-                    weakest = part[name].classes[int(np.argmin(each[kind]))]["name"]
-                    counts[weakest] = counts.get(weakest, 0) + 1
-            ranked = sorted(counts.items(), key=lambda item: -item[1])
-            row[f"{data}, weakest"] = ", ".join(f"{weakest} {count}" for weakest, count in ranked) or "-"
+            accuracy = {name: each[kind] for name, each in made.items() if parts_of(name)[1] == data}
+            means = [100 * np.nanmean(each) for each in accuracy.values()]
+            row[data] = f"{np.mean(means):.1f} ({min(means):.1f} to {max(means):.1f})" if means else "-"
+            weakest = Counter(part[name].classes[int(np.nanargmin(each))]["name"] for name, each in accuracy.items())
+            row[f"{data}, weakest"] = ", ".join(f"{each} {count}" for each, count in weakest.most_common()) or "-"
         yield row

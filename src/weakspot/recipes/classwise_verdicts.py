@@ -104,7 +104,7 @@ def verdict(found: Tie, p: float, words: tuple[str, str]) -> str:
 def couplings(part: Mapping[str, Run]) -> Iterator[Row]:
     """Each of the runs that resist: CFPS with accuracy, and its range with attractiveness dealt at random."""
     for data in DATA:
-        made = {name: coupled(run) for name, run in part.items() if f"-{data}-s" in name}
+        made = {name: coupled(run) for name, run in part.items() if parts_of(name)[1] == data}
         p = holm(np.array([each.p for each in made.values()]))
         for (name, each), adjusted in zip(made.items(), p, strict=True):
             yield {
@@ -135,7 +135,7 @@ def weak_classes(part: Mapping[str, Run]) -> Iterator[Row]:
 
 def source_classes(part: Mapping[str, Run]) -> list[str]:
     """The source's two sayings of CIFAR-10, judged over the runs that resist."""
-    runs = [run for name, run in part.items() if "-cifar10-s" in name]
+    runs = [run for name, run in part.items() if parts_of(name)[1] == "cifar10"]
     if not runs:
         return ["No run of CIFAR-10 takes part."]
     chance, cats = 1 / len(attacked(runs[0])["classes"]), []

@@ -131,6 +131,6 @@ STUDY = Study(
     "Do SPAT and the class-fair policies raise the worst class above TRADES's?",
     steps,
     pages,
-    ("cifar10",),
+    {"cpu": ("cifar10",), "gpu": ("cifar10",)},
     partial=True,
 )

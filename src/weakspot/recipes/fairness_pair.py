@@ -35,7 +35,7 @@ def spat_claim(found: Mapping[str, Run]) -> str:
         return f"{what} not decided, {len(first)} of {len(SEEDS)} seeds are there and robust."
     change = exchange(first, last)
     says = "holds" if change.overall.high < 0 else "is contradicted" if change.overall.low > 0 else "is not resolved"
-    ways = "; ".join(f"{way} {found}" for way, found in directions(change, names_of(first[0])).items())
+    ways = "; ".join(f"{way} {each}" for way, each in directions(change, names_of(first[0])).items())
     return f"{what} {says}, {limited(change.overall)} points (95 %, images and seeds). Described: {ways}."
 
 

@@ -89,5 +89,5 @@ STUDY = Study(
     "Trains the packaged model again and audits it (15 minutes of a core).",
     steps,
     pages,
-    ("fashion-mnist",),
+    {"cpu": ("fashion-mnist",), "gpu": ("fashion-mnist",)},
 )

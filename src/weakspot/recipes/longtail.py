@@ -88,6 +88,6 @@ STUDY = Study(
     "RoBal, its rivals and class-fair policies on long tails: which gains are real?",
     steps,
     pages,
-    tuple(DATA.values()),
+    {scale: (data,) for scale, data in DATA.items()},
     partial=True,
 )

@@ -114,5 +114,5 @@ STUDY = Study(
     "RoBal and its neighbours on a long-tailed Fashion-MNIST, small.",
     steps,
     pages,
-    ("fashion-mnist",),
+    {"cpu": ("fashion-mnist",), "gpu": ("fashion-mnist",)},
 )

@@ -91,6 +91,6 @@ STUDY = Study(
     "Is psi comparable across networks, stable over settings and cheaper than attacks?",
     steps,
     pages,
-    tuple(DATA.values()),
+    {scale: (data,) for scale, data in DATA.items()},
     partial=True,
 )

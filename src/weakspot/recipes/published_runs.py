@@ -149,6 +149,11 @@ PUBLISHED: tuple[Published, ...] = (
     ),
 )  # fmt: skip
 
+PRIMARY = tuple(each.run.name for each in PUBLISHED)[:10]
+"""The runs of the primary endpoint: long tails and SPAT."""
+ROBUST = (PGD, AUTOATTACK, DOG_AS_CAT)
+"""The figures of the primary endpoint."""
+
 
 def runs() -> tuple[Trained, ...]:
     """All of them, in the order in which they are done."""

@@ -46,12 +46,10 @@ class Study:
     steps: Callable[[Scale, Sets], tuple[Step, ...]]
     pages: Callable[[Path, Scale], Mapping[str, str]]
     """File names and texts."""
-    sets: tuple[str, ...]
-    """The named data sets that it uses."""
+    sets: Mapping[Scale, tuple[str, ...]]
+    """The named data sets that it uses, for each size that it has."""
     partial: bool = False
     """Whether the pages can be made while steps are left; they name what is missing."""
-    scales: tuple[Scale, ...] = ("cpu", "gpu")
-    """The sizes that it has."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,12 @@ def images(planned: Sequence[Trained], found: Mapping[str, Run], out: Path) -> s
         if run.name in found:
             had = json.loads((out / run.name / "data.json").read_text(encoding="utf-8"))
             tested = found[run.name].manifest["data"]
+            placed = "" if tested["name"] == run.data else " as placed by `--set`"
             seen[
-                f"{run.data}, {sum(had['counts']):,} in training and {sum(had['held_out']):,} held out, "
-                f"{tested['samples']:,} audited (SHA-256 {tested['digest'][:12]}...)"
+                f"{run.data}{run.part}{placed}, {sum(had['counts']):,} in training and {sum(had['held_out']):,} held "
+                f"out, {tested['samples']:,} audited (SHA-256 {tested['digest'][:12]}...)"
             ] = True
-    return f"Images: {'; '.join(seen) if seen else 'none yet'}. A set is whole unless `--set` names a part of it."
+    return f"Images: {'; '.join(seen) if seen else 'none yet'}."
 
 
 def trained_for(folder: Path) -> float:
