@@ -21,7 +21,7 @@ import weakspot
 from weakspot.analysis.compare import compare
 from weakspot.analysis.intervals import wilson
 from weakspot.analysis.scores import Scores
-from weakspot.recipes.fairness_runs import BASE, HARD_CLASSES, SEEDS, name_of
+from weakspot.recipes.fairness_runs import BASE, HARD_CLASSES, LEADING, SEEDS, name_of
 from weakspot.recipes.fairness_verdicts import LEVEL, Against, robust
 from weakspot.recipes.tables import markdown
 
@@ -41,6 +41,15 @@ def calibrated(runs):
     accuracy = np.array([each.mean() for each in of])
     differing = np.array([np.mean([(a != b).mean() for a, b in combinations(each, 2)]) for each in of])
     return accuracy, differing, np.array([each.shape[1] for each in of])
+
+
+def spread_of(runs):
+    """By how much a class differs between seeds beyond what its images make it: root mean square over the classes."""
+    names = runs[0].manifest["data"]["classes"]
+    accuracy = np.array([[entry["accuracy"] for entry in run.classes] for run in runs])
+    _, differing, counts = calibrated(runs)
+    assert accuracy.shape == (len(runs), len(names))
+    return np.sqrt(max(0.0, np.mean(accuracy.var(axis=0, ddof=1) - differing / (2 * counts))))
 
 
 def study(random, accuracy, differing, counts, hard, gain, spread):
@@ -64,8 +73,9 @@ def study(random, accuracy, differing, counts, hard, gain, spread):
     return Against(len(SEEDS), whole.overall, whole.worst, four.balanced, ("", ""), float(base), None)
 
 
-def row(random, given, hard, gain, spread, studies):
-    """How often simulated studies of one gain and spread say what."""
+def row(given, hard, gain, spread, studies):
+    """How often simulated studies of one gain and spread say what; a row's draws do not depend on the others."""
+    random = np.random.default_rng([round(100 * gain), round(100 * spread)])
     made = [study(random, *given, hard, gain, spread) for _ in range(studies)]
     says = Counter(each.says.split(",")[0] for each in made)
 
@@ -87,24 +97,32 @@ def main():
     parser.add_argument("--runs", type=Path, required=True, help="folder of the fairness study")
     parser.add_argument("--studies", type=int, default=100, help="simulated studies a row")
     asked = parser.parse_args()
-    runs = [weakspot.open_run(asked.runs / f"{name_of(BASE, seed)}-audit") for seed in SEEDS]
+    seeds = {
+        method: [weakspot.open_run(asked.runs / f"{name_of(method, seed)}-audit") for seed in SEEDS]
+        for method in LEADING
+    }
+    runs = seeds[BASE]
     given, names = calibrated(runs), runs[0].manifest["data"]["classes"]
-    hard, random = np.isin(names, HARD_CLASSES), np.random.default_rng(0)
-    rows = [row(random, given, hard, gain, spread, asked.studies) for spread in SPREADS for gain in GAINS]
+    hard = np.isin(names, HARD_CLASSES)
+    rows = [row(given, hard, gain, spread, asked.studies) for spread in SPREADS for gain in GAINS]
     models = [
         {"class": name, "images": n, "robust": f"{100 * p:.1f}", "two seeds differ on": f"{100 * d:.1f}"}
         for name, p, d, n in zip(names, *given, strict=True)
     ]
+    spreads = [{"method": method, "spread": f"{100 * spread_of(each):.1f}"} for method, each in seeds.items()]
     PAGE.write_text(
         "\n".join([
             "# What the study of class fairness could detect", "",
-            f"Made by `python studies/fairness_power.py`, seed 0, {asked.studies} simulated studies a row; made after "
+            f"Made by `python studies/fairness_power.py`, {asked.studies} simulated studies a row; made after "
             "the runs, to say what they could show, and not used to judge them. Per cent and points; shares with 95 % "
             "intervals (Wilson). Rule 1 of the [plan](fairness-plan.md): three seeds, intervals of "
             f"{100 * LEVEL:g} %. Bird, cat, deer and dog gain, the others do not change; `comes out at` is less than "
             "the gain where another class becomes the lowest. `Spread` is what a class differs by between seeds beyond "
-            "what its images make it.", "",
-            *markdown(rows), "", "## The models that it is calibrated by", "",
+            "what its images make it. `Raised` with any cost on average. All models share how hard an image is.", "",
+            *markdown(rows), "",
+            "The spread of the study's own methods, over their three seeds, root mean square over the classes: a rough "
+            "figure. That of TRADES is in its `two seeds differ on` as well, so a spread of 0 above is not images "
+            "alone.", "", *markdown(spreads), "", "## The models that it is calibrated by", "",
             f"{BASE}, {len(SEEDS)} seeds of the [study](fairness.md), `small-cnn-bn`.", "", *markdown(models), "",
         ]),
         encoding="utf-8",
