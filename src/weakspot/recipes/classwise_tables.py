@@ -63,7 +63,7 @@ def spaces(found: Mapping[str, Run]) -> Iterator[Row]:
         yield {
             "run": name, "layer": latent["layer"], "features": latent["features"],
             "scatter": ratio, "purity": share(whole["purity"]),
-            "each other's nearest": "; ".join(mutual) or "-",
+            "each other's nearest": "; ".join(mutual) if mutual and whole["ratio"] is not None else "-",
         }  # fmt: skip
 
 
