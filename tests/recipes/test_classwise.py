@@ -21,6 +21,7 @@ from weakspot.recipes.classwise_mutual import mutual, split
 from weakspot.recipes.classwise_pairs import alike
 from weakspot.recipes.classwise_plans import SMALL, WIDE
 from weakspot.recipes.classwise_runs import DATA, Kind, name_of, parts_of, runs
+from weakspot.recipes.classwise_tables import spaces
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
@@ -227,6 +228,20 @@ def test_alike_compares_kinds_at_the_first_seed_and_seeds_within_a_kind():
     assert [(row["data"], row["pairs of runs"]) for row in (kinds, seeds, *others)] == [
         ("cifar10", 1), ("cifar10", 1), ("fashion-mnist", 0), ("fashion-mnist", 0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ratio, low, scatter, nearest",
+    [(0.5, 0.4, "0.500 [0.400, 0.600]", "cat and dog"), (0.5, None, "-", "-"), (None, None, "-", "-")],
+)
+def test_feature_space_of_a_model_that_answers_one_class_is_a_dash(ratio, low, scatter, nearest):
+    sides = {"cat": "dog", "dog": "cat", "deer": "cat", "frog": None}
+    whole = {"ratio": ratio, "low": low, "high": None if low is None else 0.6, "purity": 0.25}
+    classes = [{"name": name, "clean": {"nearest": near}} for name, near in sides.items()]
+    run = Run(Path("nowhere"))
+    run.__dict__["summary"] = {"latent": {"layer": "7", "features": 3, "clean": whole, "classes": classes}}
+    (row,) = spaces({"some-run": run})
+    assert (row["scatter"], row["each other's nearest"], row["purity"]) == (scatter, nearest, "25.0")
 
 
 def test_verdicts_of_whole_seeds_count_while_no_other_seed_is_begun():

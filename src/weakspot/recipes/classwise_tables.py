@@ -59,11 +59,14 @@ def spaces(found: Mapping[str, Run]) -> Iterator[Row]:
         whole, sides = latent["clean"], {each["name"]: each["clean"] for each in latent["classes"]}
         nearest = {one: side["nearest"] for one, side in sides.items()}
         mutual = [f"{one} and {two}" for one, two in nearest.items() if two is not None and nearest[two] == one < two]
-        ratio = "-" if whole["ratio"] is None else f"{whole['ratio']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]"
+        # A model that answers one class may have a ratio, of rounding errors, and has no interval.
+        limits = (whole["ratio"], whole["low"], whole["high"])
+        there = None not in limits
+        ratio = "{:.3f} [{:.3f}, {:.3f}]".format(*limits) if there else "-"
         yield {
             "run": name, "layer": latent["layer"], "features": latent["features"],
             "scatter": ratio, "purity": share(whole["purity"]),
-            "each other's nearest": "; ".join(mutual) if mutual and whole["ratio"] is not None else "-",
+            "each other's nearest": "; ".join(mutual) if mutual and there else "-",
         }  # fmt: skip
 
 
