@@ -102,7 +102,8 @@ def sections(found: Mapping[str, Run], part: Mapping[str, Run], out: Path) -> It
         "Are the weak classes the same?": [
             *markdown(family(found, WEAK, same)), "",
             "Described, of each run; a dash where the third and the fourth are equal, as distances are of two classes "
-            "that are each other's nearest.", "", *markdown(weak_classes(part)),
+            "that are each other's nearest, or where the order is that of clean accuracy.", "",
+            *markdown(weak_classes(part)),
         ],
         "Do they attract alike?": markdown(family(found, ATTRACT, same)),
         "Hard pairs": [
