@@ -45,10 +45,8 @@ def calibrated(runs):
 
 def spread_of(runs):
     """By how much a class differs between seeds beyond what its images make it: root mean square over the classes."""
-    names = runs[0].manifest["data"]["classes"]
     accuracy = np.array([[entry["accuracy"] for entry in run.classes] for run in runs])
     _, differing, counts = calibrated(runs)
-    assert accuracy.shape == (len(runs), len(names))
     return np.sqrt(max(0.0, np.mean(accuracy.var(axis=0, ddof=1) - differing / (2 * counts))))
 
 
