@@ -37,7 +37,7 @@ def fit(run: Run, log: Callable[[Row], None]) -> None:
         raise SetupError(f"the processes found different {path}; use a folder that all of them see")
     rows = read_history(run.folder, progress.epochs)
     if progress.epochs == total:
-        live.line(f"{run.folder} is finished")
+        live.line(f"{run.folder}: the training is finished")
     elif progress.epochs:
         live.line(f"resuming {run.folder} after epoch {progress.epochs}/{total}")
     while progress.epochs < total:
