@@ -18,6 +18,7 @@ MODULES = {
     "classwise-small": "classwise_small",
     "longtail-pilot": "longtail_pilot",
     "longtail": "longtail",
+    "longtail-balanced": "longtail_balanced",
     "psi": "psi",
     "published": "published",
 }

@@ -143,18 +143,34 @@ def rivals(found: Mapping[str, Run]) -> Iterator[Row]:
                 }
 
 
-def crossed(first: Sequence[Run], last: Sequence[Run], groups: Sequence[str]) -> Comparison:
-    """Robust accuracy on these groups of classes, last less first, at the corrected level; images and seeds crossed."""
+def crossed(
+    first: Sequence[Run],
+    last: Sequence[Run],
+    groups: Sequence[str],
+    *,
+    level: float = LEVEL,
+    condition: str = "robust",
+) -> Comparison:
+    """Accuracy on these groups of classes of the first runs' tail, last less first; images and seeds crossed.
+
+    Args:
+        first: One run of each seed, trained on a long tail.
+        last: The same seeds.
+        groups: Of "head", "medium" and "tail".
+        level: Of the intervals; by default the corrected one of RoBal and its rivals.
+        condition: "robust" or "clean".
+
+    """
     imbalance = first[0].summary["imbalance"]
     assert imbalance is not None, "the run was trained on a long tail"
     part = np.isin(imbalance["members"], groups)
-    one, two = ([of_classes(run, part) for run in side] for side in (first, last))
-    return compare(one, two, len(part), 0, level=LEVEL)
+    one, two = ([of_classes(run, part, condition) for run in side] for side in (first, last))
+    return compare(one, two, len(part), 0, level=level)
 
 
-def of_classes(run: Run, part: np.ndarray) -> Scores:
-    """The images of some classes (K,), right or wrong under attack."""
-    found = scores(run.manifest["threats"], run.rows)["robust"]
+def of_classes(run: Run, part: np.ndarray, condition: str) -> Scores:
+    """The images of some classes (K,), right or wrong."""
+    found = scores(run.manifest["threats"], run.rows)[condition]
     kept = part[found.label]
     return Scores(found.sample[kept], found.label[kept], found.score[kept])
 
