@@ -28,7 +28,13 @@ def test_closed_forms(progress: float) -> None:
 
 @pytest.mark.parametrize(
     "name, epochs, milestones",
-    [("step", 110, [100, 105]), ("at-bsl", 100, [74, 89, 99]), ("rice", 200, [100, 150]), ("trades", 76, [74])],
+    [
+        ("step", 110, [100, 105]),
+        ("at-bsl", 100, [74, 89, 99]),
+        ("rice", 200, [100, 150]),
+        ("trades", 76, [74]),
+        ("mart", 120, [74, 89, 99]),
+    ],
 )
 def test_published_schedules_are_torchs(name: Schedule, epochs: int, milestones: list[int]) -> None:
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)

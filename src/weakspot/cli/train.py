@@ -45,6 +45,7 @@ def train(
             "at-bsl",
             "rice",
             "trades",
+            "mart",
         ],
         Shown,
     ] = "one-cycle",
@@ -116,10 +117,11 @@ def train(
     schedule
         How the learning rate goes, in shares of --epochs: constant; one-cycle, up over 0.4 of the run and down to 0;
         cosine, down to 0. Those of papers divide it by ten: step after 100 and 105 of 110 epochs, trades after 74 of
-        76, at-bsl after 74, 89 and 99 of 100, rice after 100 and 150 of 200; that of RoBal's long-tailed study, robal,
-        after 60 and 75 of 80; robal-warm, its focal loss's, also rises in the first 5; robal-resampled, its class-aware
-        sampler's, divides after 15 and 20 of 25. With -released as the study's code does, which compounds: it divides
-        in every epoch from the 60th (15th) on, and the warm-up lowers the rate to 0.192 for good.
+        76, at-bsl after 74, 89 and 99 of 100, mart after 74, 89 and 99 of 120, rice after 100 and 150 of 200; that of
+        RoBal's long-tailed study, robal, after 60 and 75 of 80; robal-warm, its focal loss's, also rises in the first
+        5; robal-resampled, its class-aware sampler's, divides after 15 and 20 of 25. With -released as the study's code
+        does, which compounds: it divides in every epoch from the 60th (15th) on, and the warm-up lowers the rate to
+        0.192 for good.
     average
         Decay per step of the moving average of the weights, which is what is saved; 0 averages nothing,
         swa the last quarter's epochs alike.

@@ -35,7 +35,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         f"Made by `weakspot reproduce published --scale {scale}` as [planned](published-plan.md). One seed, the last "
         "epoch, all test images. Per cent with 95 % intervals over images, differences in points. An asterisk: the "
         "authors chose their epoch by test images, which makes their number too high.", "",
-        f"{len(found)} of {len(wanted.PUBLISHED)} runs. Not run: {', '.join(left) if left else 'none'}. "
+        f"{len(found)} of {len(wanted.runs())} runs. Not run: {', '.join(left) if left else 'none'}. "
         f"{cost(found, out)}", "",
         f"**Of {len(primary)} primary numbers: {counted(primary)}; of all {len(rows)}: {counted(rows)}.** Met: within "
         "half a point. Not told apart: farther, and the published number lies in our interval.", "",
@@ -51,7 +51,7 @@ def counted(rows: Sequence[Row]) -> str:
 
 def beside(found: Mapping[str, Run]) -> Iterator[Row]:
     """A row for each published number of the runs that are there."""
-    for each in wanted.PUBLISHED:
+    for each in wanted.entries():
         if each.run.name not in found:
             continue
         run = found[each.run.name]
@@ -117,6 +117,8 @@ FIGURES: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     wanted.AUTOATTACK_WORST: lambda run: weakest(run, "autoattack"),
     wanted.AUTOATTACK_TAIL: lambda run: tail(run, "autoattack"),
     wanted.DOG_AS_CAT: dog_as_cat,
+    wanted.FGSM: lambda run: cell(run, "fgsm"),
+    wanted.CW: lambda run: cell(run, "cw-pgd"),
 }
 """How a figure is read from an audit."""
 

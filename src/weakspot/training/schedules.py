@@ -21,6 +21,7 @@ Schedule = Literal[
     "at-bsl",
     "rice",
     "trades",
+    "mart",
 ]
 
 PEAK = 0.4
@@ -45,11 +46,13 @@ PUBLISHED = {
     "at-bsl": Drops(100, (74, 89, 99)),
     "rice": Drops(200, (100, 150)),
     "trades": Drops(76, (74,)),
+    "mart": Drops(120, (74, 89, 99)),
 }
 """Pang et al. (2021, arXiv:2010.00467); RoBal's study (Wu et al., 2021, arXiv:2104.02703): all its methods, the focal
 loss, class-aware re-sampling; Yue et al. (2024, arXiv:2403.10073); Rice et al. (2020, arXiv:2002.11569), which CFA
-follows; Zhang et al. (2019, arXiv:1901.08573). The code of the last one and of AT-BSL counts epochs from 1, so that its
-"epoch 75" is the first with the lower rate; AT-BSL's 100th is lowered once more."""
+follows; Zhang et al. (2019, arXiv:1901.08573); Wang et al. (2020, OpenReview rklOg6EFwS), by their code. The code of
+the last two and of AT-BSL counts epochs from 1, so that its "epoch 75" is the first with the lower rate; AT-BSL's 100th
+is lowered once more."""
 
 
 def factor(schedule: Schedule, progress: float) -> float:
