@@ -21,7 +21,7 @@ import weakspot
 from weakspot.analysis.compare import compare
 from weakspot.analysis.intervals import wilson
 from weakspot.analysis.scores import Scores
-from weakspot.recipes.fairness_runs import BASE, HARD_CLASSES, LEADING, SEEDS, name_of
+from weakspot.recipes.fairness_runs import BASE, LEADING, SEEDS, hard_of, name_of
 from weakspot.recipes.fairness_verdicts import LEVEL, Against, robust
 from weakspot.recipes.tables import markdown
 
@@ -101,7 +101,7 @@ def main():
     }
     runs = seeds[BASE]
     given, names = calibrated(runs), runs[0].manifest["data"]["classes"]
-    hard = np.isin(names, HARD_CLASSES)
+    hard = np.isin(names, hard_of(names).classes)
     rows = [row(given, hard, gain, spread, asked.studies) for spread in SPREADS for gain in GAINS]
     models = [
         {"class": name, "images": n, "robust": f"{100 * p:.1f}", "two seeds differ on": f"{100 * d:.1f}"}

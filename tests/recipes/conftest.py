@@ -28,7 +28,7 @@ def planned(monkeypatch):
         found.begun.append(run.config)
         export(run.final, run.spec, run.folder)
 
-    def audit(model, data, out, **options):
+    def audit(model, data, out, tell=None, **options):
         found.audits.append(prepare(model, data, out=out, **options))
         write_text(out / "summary.json", "{}")
 

@@ -1,5 +1,6 @@
 """The study of class fairness: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +12,8 @@ import weakspot
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.scores import Scores
 from weakspot.data import limit
+from weakspot.data.named import NAMED
+from weakspot.errors import InputError
 from weakspot.recipes import (
     catalogue,
     fairness,
@@ -20,7 +23,7 @@ from weakspot.recipes import (
     fairness_verdicts,
 )
 from weakspot.recipes.fairness_pair import changed, exchanged, spat_claim
-from weakspot.recipes.fairness_runs import LEADING, METHODS, name_of, runs
+from weakspot.recipes.fairness_runs import LEADING, METHODS, Hard, hard_of, name_of, runs
 from weakspot.recipes.fairness_verdicts import Against, differences, ours_claim, speaking
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
@@ -33,21 +36,33 @@ def points(value, low, high):
 
 def compared(worst, overall=(0.0, -0.01, 0.01), seeds=3, base=0.2, hard=(0.0, -0.01, 0.01)):
     """A method against TRADES."""
-    return Against(seeds, points(*overall), points(*worst), points(*hard), ("cat", "bird"), base, 0.5)
+    return Against(seeds, points(*overall), points(*worst), points(*hard), ("cat",), ("cat", "bird"), base, 0.5)
 
 
-@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+@pytest.mark.parametrize("scale", ["cpu", "gpu", "gpu-100"])
 def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
     begun, audits = planned
     monkeypatch.setattr(fairness_runs, "TRAINING", {scale: {**fairness_runs.TRAINING[scale], "model": "lenet5"}})
     monkeypatch.setattr(fairness_runs, "SEEDS", (1,))
     made = runs(scale)
-    sets = Sets({"cifar10": "fashion-mnist-mini"})
+    sets = Sets(dict.fromkeys(("cifar10", "cifar100"), "fashion-mnist-mini"))
     for run in made:
         run.step(sets).make(tmp_path)
     assert {one.folder.name for one in audits} == {f"{name_of(name, 1)}-audit" for name in METHODS}
     assert {config.average for config in begun} == {0.999}
     assert {run.name for run in made if run.training["radius"] != run.audit["radius"]} == {"trades-small-1"}
+
+
+def test_the_wide_size_is_another_network_and_nothing_else():
+    assert [
+        replace(run, training={**run.training, "model": "wrn-34-10"}) for run in runs("gpu")
+    ] == list(runs("gpu-wide"))  # fmt: skip
+
+
+def test_dafa_weighs_as_its_paper_has_it_for_a_hundred_classes():
+    policies = [{run.training.get("policy") for run in runs(scale)} for scale in ("gpu", "gpu-100")]
+    assert policies[0] - policies[1] == {"dafa"}
+    assert policies[1] - policies[0] == {"dafa(lam=1.5)"}
 
 
 def test_what_the_verdicts_need_comes_first_seed_by_seed():
@@ -120,9 +135,18 @@ def test_spat_must_lower_the_hard_pair_beyond_images_and_seeds(trades, spat, say
         "exchanged",
         lambda run: Scores(np.arange(100), np.arange(100) % 2, (np.arange(100) < int(run.folder.name)).astype(float)),
     )
+    monkeypatch.setattr(fairness_runs, "HARD", {"two": Hard(("dog", "cat"), ("cat", "dog"))})
     found = {name_of("trades", seed): Seen(Path(str(share))) for seed, share in enumerate(trades, 1)}
     found |= {name_of("spat", seed): Seen(Path(str(share))) for seed, share in enumerate(spat, 1)}
-    assert says in spat_claim(found)
+    assert says in spat_claim(found, "dog", "cat")
+
+
+def test_what_is_hard_goes_by_the_names_of_the_classes():
+    cifar10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    assert hard_of(cifar10).pair == ("dog", "cat")
+    assert hard_of(NAMED["cifar100"].classes).classes == ("baby", "boy", "girl", "man", "woman")
+    with pytest.raises(InputError, match=r"classes named bird, cat, deer, dog, or baby, .*; these are 3, 8"):
+        hard_of(("3", "8"))
 
 
 def test_a_model_that_may_answer_one_class_takes_no_part():
@@ -154,8 +178,9 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setattr(fairness_verdicts, "LEAST", 0.0)
     monkeypatch.setattr(fairness_verdicts, "CONTROL", "trades")
     monkeypatch.setattr(fairness_verdicts, "CONTROLLED", ("pgd-at", "cfa"))
-    for module in (fairness, fairness_pair):
-        monkeypatch.setattr(module, "HARD_PAIR", ("Shirt", "Coat"))
+    hard = {"cifar10": Hard(("Shirt", "Coat"), ("Shirt", "Coat", "Pullover"))}
+    for module in (fairness, fairness_runs):
+        monkeypatch.setattr(module, "HARD", hard)
     monkeypatch.setattr(fairness_runs, "AUDITED", {"cpu": 40})
     tiny = {"model": "lenet5", "epochs": 1, "validation_steps": 1, "select": "last"}
     monkeypatch.setattr(fairness_runs, "TRAINING", {"cpu": tiny})

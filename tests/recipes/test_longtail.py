@@ -1,5 +1,7 @@
 """The study of the long tail: every step is accepted, its rules decide as planned, its page comes from tiny runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,10 +13,10 @@ from weakspot.recipes import catalogue, longtail, longtail_gains, longtail_runs,
 from weakspot.recipes.longtail_runs import name_of, runs
 from weakspot.recipes.study import Sets, Trained
 
-SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
+SETS = Sets(dict.fromkeys(("fashion-mnist", "cifar10", "cifar100"), "fashion-mnist-mini"))
 
 
-@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+@pytest.mark.parametrize("scale", longtail_runs.TRAINING)
 def test_what_is_built_on_comes_first_and_the_primary_endpoint_before_all(scale):
     made = runs(scale)
     places = {run.name: at for at, run in enumerate(made)}
@@ -29,7 +31,7 @@ def test_what_is_built_on_comes_first_and_the_primary_endpoint_before_all(scale)
     assert len(longtail.steps(scale, SETS)) == len(made) + len(wanted)
 
 
-@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+@pytest.mark.parametrize("scale", ["cpu", "gpu", "gpu-100"])
 def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
     begun, audits = planned
     # The network is one that is drawn at once.
@@ -41,7 +43,22 @@ def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatc
         run.step(SETS).make(tmp_path)
     assert [one.folder.name for one in audits] == [f"{run.name}-audit" for run in made]
     assert len(begun) == len({config.digest() for config in begun}) == sum(isinstance(run, Trained) for run in made)
-    assert {config.epochs for config in begun} == {1, {"cpu": 4, "gpu": 25}[scale], training["epochs"]}
+    assert {config.epochs for config in begun} == {1, 4 if scale == "cpu" else 25, training["epochs"]}
+
+
+def test_the_wide_size_is_another_network_and_nothing_else():
+    wide = [
+        replace(run, training={**run.training, "model": "wrn-34-10"}) if isinstance(run, Trained) else run
+        for run in runs("gpu")
+    ]
+    assert wide == list(runs("gpu-wide"))
+
+
+def test_robal_has_its_own_settings_for_a_hundred_classes():
+    methods = {run.name: run.method for run in runs("gpu-100") if isinstance(run, Trained)}
+    assert {methods[name_of(name)] for name in ("robal-n", "robal-r")} == {"robal-n-100", "robal-r-100"}
+    others = {run.name: run.method for run in runs("gpu") if isinstance(run, Trained)}
+    assert {methods[name] for name in others if methods[name] != others[name]} == {"robal-n-100", "robal-r-100"}
 
 
 def test_holm_counts_what_is_missing_as_no_finding():

@@ -66,7 +66,8 @@ def reproduce(
 
     Args:
         name: One of `MODULES`.
-        scale: "cpu" for two cores and hours, "gpu" for the published sizes.
+        scale: "cpu" for two cores and hours, "gpu" for the published sizes, "gpu-wide" for a WRN-34-10, "gpu-100" for
+            CIFAR-100.
         only: Names of steps; the others are left, so that several processes can share the work. A dry run speaks of
             these alone.
         sets: Addresses that stand for named data sets, such as {"cifar10": "parquet:shards"}.

@@ -19,6 +19,8 @@ WIDE = Plan(
         "cnn-pgd-at": Kind("cnn", "pgd-at"),
         "cnn-trades": Kind("cnn", "trades"),
         "resnet-standard": Kind("resnet18-w16", "standard", once=True),
+        "wrn-pgd-at": Kind("wrn-34-10", "pgd-at", once=True, large=True),
+        "wrn-trades": Kind("wrn-34-10", "trades", once=True, large=True),
     },
     seeds=(1, 2),
     training={
@@ -31,8 +33,8 @@ WIDE = Plan(
     precision="bf16",
     says={
         "cpu": f"Networks of 16 channels and `cnn`; {SETTING}",
-        "gpu": "Networks as wide as published and `cnn`; CIFAR-10 at linf:8/255, Fashion-MNIST at linf:0.1, all "
-        "images.",
+        "gpu": "Networks as wide as published, a WRN-34-10 and `cnn`; CIFAR-10 at linf:8/255, Fashion-MNIST at "
+        "linf:0.1, all images.",
     },
 )
 """Not the pilot's seed 0, whose results were known when the study was planned."""

@@ -29,6 +29,8 @@ class Kind:
     method: str
     once: bool = False
     """With the first seed only."""
+    large: bool = False
+    """At the large scale only."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def runs(plan: Plan, scale: Scale) -> tuple[Trained, ...]:
         for seed in plan.seeds
         for data in DATA
         for kind in plan.kinds
-        if seed == plan.seeds[0] or not plan.kinds[kind].once
+        if (seed == plan.seeds[0] or not plan.kinds[kind].once) and (scale != "cpu" or not plan.kinds[kind].large)
     )
 
 

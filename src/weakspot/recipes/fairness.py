@@ -17,7 +17,8 @@ from weakspot.recipes.fairness_runs import (
     BASE,
     CONTROL,
     CONTROLLED,
-    HARD_PAIR,
+    DATA,
+    HARD,
     METHODS,
     RADIUS,
     SEEDS,
@@ -42,19 +43,20 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     judged = speaking(found)
     silent = [name for name in found if name not in judged]
     compared = against(judged)
+    one, two = HARD[DATA[scale]].pair
     alone = [name for name in METHODS if name not in (BASE, *compared)]
     lines = [
         "# SPAT and class fairness", "",
-        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): CIFAR-10, {RADIUS}; "
-        f"{options(TRAINING[scale])}; audited on {AUDITED[scale]:,} test images by the default preset, seed 0. Per "
-        "cent, differences in points.",
+        f"Made by `weakspot reproduce fairness --scale {scale}` as [planned](fairness-plan.md): {DATA[scale]}, "
+        f"{RADIUS}; {options(TRAINING[scale])}; audited on {AUDITED[scale]:,} test images by the default "
+        "preset, seed 0. Per cent, differences in points.",
         "", f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. Without robust "
         f"accuracy, and without part in what follows: {', '.join(silent) if silent else 'none'}. "
         f"{images(planned, found, out)} {cost(found, out)}",
         "", "![average against worst class](fairness.svg)",
         "", "Diamonds: TRADES (red, dashed lines) and the other methods with several seeds (blue), joined to a dot for "
         f"each seed; grey: one seed. Ring: TRADES at seed {SEEDS[0]}, with which the grey ones are compared. The "
-        "lowest of ten classes is a little too low in all.",
+        "lowest of the classes is a little too low in all.",
         "", "## Against TRADES", "", ours_claim(compared), "",
         f"Intervals of {100 * LEVEL:g} %. Over images only, where there is one seed: what seeds differ by is left out, "
         "so that they are too narrow for a method. The difference of the worst class is that of the lowest classes, "
@@ -62,12 +64,12 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         f"{BASE}: {', '.join(alone) if alone else 'none'}.", "", *markdown(differences(compared)),
         "", f"Less {CONTROL} and not {BASE}, seed {SEEDS[0]}, images only, described: what "
         f"{' and '.join(CONTROLLED)} do beyond a smaller radius.", "", *markdown(beside_control(judged)),
-        "", f"## {HARD_PAIR[0]} and {HARD_PAIR[1]}, and feature space", "", spat_claim(judged), "",
+        "", f"## {one} and {two}, and feature space", "", spat_claim(judged, one, two), "",
         f"The same of every method, less {BASE}, intervals of 95 %, described: only SPAT was planned to be judged.", "",
         *markdown(exchanges(judged)), "",
         "Described: feature space of clean images, the mean over seeds. Scatter: between classes over within them, of "
         "all classes; distance in spreads: of the pair's means over its mean spread; cosine: 1 - the cosine between "
-        f"the two means; purity: the share of {HARD_PAIR[0]} among the neighbours of {HARD_PAIR[0]}.", "",
+        f"the two means; purity: the share of {one} among the neighbours of {one}.", "",
         *markdown(spaces(judged)), "",
         "Of each run. Spread and distance are in each model's own unit, and SPAT's head ignores the length of "
         "features.", "", *markdown(shares(judged)), "", "## Models", "",
@@ -131,6 +133,6 @@ STUDY = Study(
     "Do SPAT and the class-fair policies raise the worst class above TRADES's?",
     steps,
     pages,
-    {"cpu": ("cifar10",), "gpu": ("cifar10",)},
+    {scale: (data,) for scale, data in DATA.items()},
     partial=True,
 )

@@ -7,7 +7,7 @@ import numpy as np
 from weakspot.analysis.compare import Comparison, compare
 from weakspot.analysis.measures import listed
 from weakspot.analysis.scores import Scores, attacked
-from weakspot.recipes.fairness_runs import BASE, HARD_PAIR, METHODS, SEEDS
+from weakspot.recipes.fairness_runs import BASE, METHODS, SEEDS, hard_of
 from weakspot.recipes.fairness_verdicts import both, robust
 from weakspot.recipes.tables import Row, limited, share
 from weakspot.run import Run
@@ -20,17 +20,17 @@ SCALE_FREE = ("scatter", "distance in spreads", "cosine", "purity")
 def exchanged(run: Run) -> Scores:
     """Of each image of the hard pair whether it is seen as the pair's other class under attack: 1, else 0."""
     worst = attacked(run.manifest["threats"], run.rows)["robust"]
-    one, two = (run.manifest["data"]["classes"].index(each) for each in HARD_PAIR)
+    one, two = (names_of(run).index(each) for each in pair_of(run))
     order = np.argsort(worst.sample)
     order = order[np.isin(worst.label[order], (one, two))]
     other = np.where(worst.label[order] == one, two, one)
     return Scores(worst.sample[order], worst.label[order], (worst.prediction[order] == other).astype(float))
 
 
-def spat_claim(found: Mapping[str, Run]) -> str:
+def spat_claim(found: Mapping[str, Run], one: str, two: str) -> str:
     """Rule 3: whether fewer images of the hard pair are seen as its other class under SPAT; and each direction."""
     first, last = both(found, SPAT)
-    what = f"SPAT's claim, fewer images of {' and '.join(HARD_PAIR)} seen as each other:"
+    what = f"SPAT's claim, fewer images of {one} and {two} seen as each other:"
     if len(first) < len(SEEDS):
         return f"{what} not decided, {len(first)} of {len(SEEDS)} seeds are there and robust."
     change = exchange(first, last)
@@ -63,7 +63,8 @@ def exchanges(found: Mapping[str, Run]) -> Iterator[Row]:
 def directions(change: Comparison, names: Sequence[str]) -> Mapping[str, str]:
     """The change of each direction of the exchange with its interval, such as that of "dog seen as cat"."""
     measures = listed(change.difference, change.interval, change.bounds)
-    return {f"{one} seen as {two}": limited(measures[names.index(one)]) for one, two in (HARD_PAIR, HARD_PAIR[::-1])}
+    pair = hard_of(names).pair
+    return {f"{one} seen as {two}": limited(measures[names.index(one)]) for one, two in (pair, pair[::-1])}
 
 
 def names_of(run: Run) -> Sequence[str]:
@@ -72,12 +73,17 @@ def names_of(run: Run) -> Sequence[str]:
     return names
 
 
+def pair_of(run: Run) -> tuple[str, str]:
+    """The hard pair of the run's classes."""
+    return hard_of(names_of(run)).pair
+
+
 def shares(found: Mapping[str, Run]) -> Iterator[Row]:
     """How often the two classes are seen as each other by each run, and what feature space says of them."""
-    one, two = HARD_PAIR
     for name, run in found.items():
+        one, two = pair_of(run)
         seen = exchanged(run)
-        errors = robust(run, HARD_PAIR).score == 0
+        errors = robust(run, (one, two)).score == 0
         first = seen.label == names_of(run).index(one)
         yield {
             "run": name,
@@ -96,7 +102,7 @@ def space(run: Run) -> Mapping[str, float | None]:
     """
     if run.latent is None:
         return dict.fromkeys(("scatter", "spread", "distance", *SCALE_FREE[1:]))
-    one, two = (names_of(run).index(each) for each in HARD_PAIR)
+    one, two = (names_of(run).index(each) for each in pair_of(run))
     entries, tables = run.latent["classes"], run.latent["distances"]["clean"]
     spread, other = (entries[each]["clean"]["spread"]["value"] for each in (one, two))
     distance = tables["euclidean"][one][two]

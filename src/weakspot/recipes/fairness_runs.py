@@ -1,8 +1,10 @@
 """The runs of the study of class fairness, those with three seeds first (docs/studies/fairness-plan.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from weakspot.errors import InputError
 from weakspot.recipes.study import Scale, Trained
 
 RADIUS = "linf:8/255"
@@ -31,14 +33,48 @@ SEEDS = (1, 2, 3)
 """Not the pilots' 0."""
 STEPS = 5
 """Of every attack in training at the small scale; at the large one each method has its own."""
-HARD_PAIR = ("dog", "cat")
-HARD_CLASSES = ("bird", "cat", "deer", "dog")
+
+
+@dataclass(frozen=True)
+class Hard:
+    """What is hard by name, before any run is seen."""
+
+    pair: tuple[str, str]
+    """Taken for each other."""
+    classes: tuple[str, ...]
+
+
+HARD: Mapping[str, Hard] = {
+    "cifar10": Hard(("dog", "cat"), ("bird", "cat", "deer", "dog")),
+    "cifar100": Hard(("boy", "girl"), ("baby", "boy", "girl", "man", "woman")),
+}
+"""The first source's four weakest; the people."""
 COMMON = {"average": 0.999, "validation": 0.1, "validation_steps": 5, "select": "last"}
+LARGE = {**COMMON, "model": "resnet18", "schedule": "step", "epochs": 110, "precision": "bf16"}
 TRAINING: Mapping[Scale, Mapping[str, Any]] = {
     "cpu": {**COMMON, "model": "small-cnn-bn", "schedule": "one-cycle", "epochs": 14, "precision": "fp32"},
-    "gpu": {**COMMON, "model": "resnet18", "schedule": "step", "epochs": 110, "precision": "bf16"},
+    "gpu": LARGE,
+    "gpu-wide": {**LARGE, "model": "wrn-34-10"},
+    "gpu-100": LARGE,
 }
-AUDITED: Mapping[Scale, int] = {"cpu": 5000, "gpu": 10_000}
+DATA: Mapping[Scale, str] = {scale: "cifar100" if scale == "gpu-100" else "cifar10" for scale in TRAINING}
+AUDITED: Mapping[Scale, int] = {scale: 5000 if scale == "cpu" else 10_000 for scale in TRAINING}
+OF_CIFAR100: Mapping[str, Mapping[str, Any]] = {"dafa": {"policy": "dafa(lam=1.5)"}}
+"""What a method's paper sets otherwise there."""
+
+
+def hard_of(names: Sequence[str]) -> Hard:
+    """What is hard among classes of these names.
+
+    Raises:
+        InputError: nothing is known to be.
+
+    """
+    for each in HARD.values():
+        if {*each.pair, *each.classes} <= set(names):
+            return each
+    needed = ", or ".join(", ".join(each.classes) for each in HARD.values())
+    raise InputError(f"the study is about classes named {needed}; these are {', '.join(names)}")
 
 
 def name_of(method: str, seed: int) -> str:
@@ -56,10 +92,12 @@ def runs(scale: Scale) -> tuple[Trained, ...]:
 def trained(scale: Scale, name: str, seed: int) -> Trained:
     """A training and its audit, which has the same radius for all."""
     method, options = METHODS[name]
+    if DATA[scale] == "cifar100":
+        options = {**options, **OF_CIFAR100.get(name, {})}
     return Trained(
         name=name_of(name, seed),
         method=f"{method}(steps={STEPS})" if scale == "cpu" else method,
-        data="cifar10",
+        data=DATA[scale],
         training={"radius": RADIUS, **TRAINING[scale], **options, "seed": seed},
         audit={"radius": RADIUS, "limit": AUDITED[scale], "latent": "auto"},
     )

@@ -9,7 +9,7 @@ from weakspot.analysis.compare import Comparison, compare
 from weakspot.analysis.measures import Measure
 from weakspot.analysis.paired import holm, mcnemar
 from weakspot.analysis.scores import Scores, scores
-from weakspot.recipes.fairness_runs import BASE, CONTROL, CONTROLLED, HARD_CLASSES, LEADING, METHODS, SEEDS, name_of
+from weakspot.recipes.fairness_runs import BASE, CONTROL, CONTROLLED, LEADING, METHODS, SEEDS, hard_of, name_of
 from weakspot.recipes.tables import Row, limited
 from weakspot.run import Run
 
@@ -20,7 +20,6 @@ FLOOR = 0.05
 """Below this mean of TRADES's worst class, a raise must be one of the hard classes' mean as well."""
 LEAST = 0.1
 """What a model has that answers one class; one that may be below it under attack takes no part."""
-HARD = "mean of " + ", ".join(HARD_CLASSES)
 LEVEL = 1 - 0.05 / (len(LEADING) - 1)
 """Bonferroni over the leading methods: crossed intervals give no p for Holm."""
 
@@ -36,6 +35,8 @@ class Against:
     """Of the lowest classes, seed by seed."""
     hard: Measure
     """Of the mean of the classes that are hard by name."""
+    named: tuple[str, ...]
+    """These classes."""
     classes: tuple[str, str]
     """The lowest of the mean over seeds, of TRADES and of the method."""
     base: float
@@ -72,12 +73,14 @@ def against(found: Mapping[str, Run]) -> dict[str, Against]:
         if not first:
             continue
         names = first[0].manifest["data"]["classes"]
-        whole, hard = (compared(first, last, classes) for classes in (tuple(names), HARD_CLASSES))
+        named = hard_of(names).classes
+        whole, hard = (compared(first, last, classes) for classes in (tuple(names), named))
         made[name] = Against(
             seeds=len(first),
             overall=whole.overall,
             worst=whole.worst,
             hard=hard.balanced,
+            named=named,
             classes=(names[whole.worst_classes[0]], names[whole.worst_classes[1]]),
             base=float(np.mean([run.worst["accuracy"] for run in first if run.worst])),
             p=float(p[name]) if all(name_of(each, SEEDS[0]) in found for each in (BASE, name)) else None,
@@ -114,13 +117,18 @@ def differences(found: Mapping[str, Against]) -> Iterator[Row]:
             "interval over": "images, seeds" if each.seeds > 1 else "images only",
             "worst class": limited(each.worst),
             "from, to": ", ".join(each.classes),
-            HARD: limited(each.hard),
+            mean_of(each.named): limited(each.hard),
             "robust, all images": limited(each.overall),
             f"these two models, seed {SEEDS[0]}: Holm's p of {len(METHODS) - 1}": "-"
             if each.p is None
             else f"{each.p:.2g}",
             "verdict": each.says if judged else "(described)",
         }
+
+
+def mean_of(classes: Sequence[str]) -> str:
+    """The title of a column."""
+    return f"mean of {', '.join(classes)}"
 
 
 def p_overall(found: Mapping[str, Run], name: str) -> float:
@@ -157,11 +165,12 @@ def beside_control(found: Mapping[str, Run]) -> Iterator[Row]:
         last = found.get(name_of(name, SEEDS[0]))
         if first and last:
             names = tuple(first.manifest["data"]["classes"])
-            whole, hard = (compared([first], [last], classes) for classes in (names, HARD_CLASSES))
+            named = hard_of(names).classes
+            whole, hard = (compared([first], [last], classes) for classes in (names, named))
             yield {
                 "method": name,
                 "worst class": limited(whole.worst),
                 "from, to": ", ".join(names[each] for each in whole.worst_classes),
-                HARD: limited(hard.balanced),
+                mean_of(named): limited(hard.balanced),
                 "robust, all images": limited(whole.overall),
             }

@@ -14,7 +14,7 @@ from weakspot.recipes import sweeps
 from weakspot.recipes.longtail_picture import picture
 from weakspot.recipes.longtail_runs import AUDIT, DATA, FIRST, RATIO, TRAINING, policy_base, runs
 from weakspot.recipes.longtail_tables import classes, groups, models
-from weakspot.recipes.study import Scale, Sets, Step, Study, cost, finished
+from weakspot.recipes.study import Scale, Sets, Step, Study, Trained, cost, finished, images
 from weakspot.recipes.tables import markdown, options, to_csv
 from weakspot.run import Run
 
@@ -43,7 +43,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
         "PGD-20 and the default preset, seed 0. Per cent with 95 % intervals, differences in points; groups are "
         "thirds of the classes by training count, and each class counts alike.", "",
         f"{len(found)} of {len(planned)} runs. Not run: {', '.join(left) if left else 'none'}. "
-        f"{cost(found, out)}", "",
+        f"{cost(found, out)} {images([run for run in planned if isinstance(run, Trained)], found, out)}", "",
         *sections(found, swept, judged, scale),
     ]  # fmt: skip
     tables = {"longtail.csv": to_csv(classes(found)), "longtail-groups.csv": to_csv(groups(found))}

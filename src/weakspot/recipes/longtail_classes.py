@@ -43,9 +43,8 @@ def even(found: Mapping[str, Run]) -> Iterator[Row]:
     """Robust accuracy of each class by seed, trained on the tail and on as many images of equal classes."""
     runs = {f"{name}, {seed}": found.get(name_of(name, seed)) for name in (BASE, "balanced") for seed in SEEDS}
     there = {name: run for name, run in runs.items() if run}
-    for c in range(10 if there else 0):
-        entries = {name: run.classes for name, run in there.items()}
-        name = next(iter(there.values())).summary["data"]["classes"][c]
+    entries = {name: run.classes for name, run in there.items()}
+    for name in next(iter(there.values())).summary["data"]["classes"] if there else ():
         at = {run: next(each for each in entries[run] if each["name"] == name) for run in there}
         yield {"class": name, **{run: share(each["accuracy"]) for run, each in at.items()}}
 

@@ -14,17 +14,20 @@ RATIO = 50
 """The imbalance at which every method is run."""
 OTHER_RATIOS = (100, 10)
 ORDERS = (1, 2, 3)
-DATA: Mapping[Scale, str] = {"cpu": small.DATA, "gpu": "cifar10"}
+DATA: Mapping[Scale, str] = {"cpu": small.DATA, "gpu": "cifar10", "gpu-wide": "cifar10", "gpu-100": "cifar100"}
+LARGE: Mapping[str, Any] = {
+    "model": "resnet18", "radius": "linf:8/255", "epochs": 80, "schedule": "robal", "batch": 64,
+    "weight_decay": 2e-4, "average": 0.0, "validation": 0.0, "validation_steps": 5, "select": "last",
+}  # fmt: skip
 TRAINING: Mapping[Scale, Mapping[str, Any]] = {
     "cpu": small.TRAINING,
-    "gpu": {
-        "model": "resnet18", "radius": "linf:8/255", "epochs": 80, "schedule": "robal", "batch": 64,
-        "weight_decay": 2e-4, "average": 0.0, "validation": 0.0, "validation_steps": 5, "select": "last",
-    },
-}  # fmt: skip
+    "gpu": LARGE,
+    "gpu-wide": {**LARGE, "model": "wrn-34-10"},
+    "gpu-100": LARGE,
+}
 AUDIT: Mapping[Scale, Mapping[str, Any]] = {
     "cpu": small.AUDIT,
-    "gpu": {**small.AUDIT, "radius": "linf:8/255", "limit": 10_000},
+    **dict.fromkeys(("gpu", "gpu-wide", "gpu-100"), {**small.AUDIT, "radius": "linf:8/255", "limit": 10_000}),
 }
 LEADING: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "pgd-at": ("pgd-at", {}),
@@ -35,6 +38,8 @@ LEADING: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "trades": ("trades", {}),
 }
 """Method and options of those with three seeds."""
+ROBAL = ("robal-n", "robal-r")
+"""They have settings of their own for CIFAR-100, named `robal-n-100` and `robal-r-100`."""
 AT_ALL_RATIOS = ("pgd-at", "at-bsl", "robal-r", "robal-n", "trades")
 ONCE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "cosine-margin": ("pgd-at", {"loss": "cosine-margin"}),
@@ -108,7 +113,7 @@ def leading(scale: Scale) -> Iterator[Trained]:
 
 def policies(scale: Scale) -> Iterator[Trained]:
     """Class-fair policies over TRADES; where nothing is held out else, they and their baseline hold out a tenth."""
-    held = {"validation": 0.1} if scale == "gpu" else {}
+    held = {"validation": 0.1} if scale != "cpu" else {}
     if held:
         yield trained(scale, policy_base(scale), "trades", held)
     for name, policy in POLICIES.items():
@@ -143,8 +148,10 @@ def trained(
     training = {**TRAINING[scale], **options, "seed": seed}
     if options.get("sampler") == "class-aware":
         training["epochs"] = max(1, round(SAMPLER_EPOCHS * training["epochs"]))
-    if scale == "gpu" and name in PUBLISHED:
+    if scale != "cpu" and name in PUBLISHED:
         training["schedule"] = PUBLISHED[name]
+    if DATA[scale] == "cifar100" and method in ROBAL:
+        method = f"{method}-100"
     return Trained(
         name=name_of(name, seed, ratio),
         method=f"{method}(steps={small.STEPS})" if scale == "cpu" and method != "taet" else method,

@@ -11,7 +11,7 @@ from weakspot.recipes import psi_tables as tables
 from weakspot.recipes.psi_claims import Measured, ordered_trainings, speaks
 from weakspot.recipes.psi_pictures import against_accuracy, surfaces_of_one
 from weakspot.recipes.psi_runs import DATA, FIRST, SIZES, TRAININGS, Model, models
-from weakspot.recipes.psi_steps import measured, planes, step
+from weakspot.recipes.psi_steps import measured, planes, step, took
 from weakspot.recipes.psi_surfaces import profile_rows
 from weakspot.recipes.psi_turned import budgets, settings
 from weakspot.recipes.psi_verdicts import verdict_rows
@@ -41,7 +41,7 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     lines = [
         "# psi and surfaces", "", *head(scale),
         f"{len(found)} of {len(planned)} models. Not run: {', '.join(left) if left else 'none'}. Silent, without part "
-        f"in any verdict, range or surface: {', '.join(silent) if silent else 'none'}.", "",
+        f"in any verdict, range or surface: {', '.join(silent) if silent else 'none'}. {took(out, found, drawn)}", "",
         *sections(found, part, planned, drawn, out),
         *(f"![{file}]({file})\n\n{CAPTIONS[file]}\n" for file in pictures),
     ]  # fmt: skip

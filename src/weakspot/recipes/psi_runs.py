@@ -18,25 +18,31 @@ ATTACKED = (N_FGSM, PGD_AT, TRADES)
 """Those that train on attacked images."""
 STEPS = 5
 """Of the attack in training at the small scale; at the large one each method has its own."""
+LARGE = ("cnn", "resnet18", "wrn-34-10")
 SIZES: Mapping[Scale, tuple[str, ...]] = {
     "cpu": ("small-cnn", "cnn", "resnet18-w16"),
-    "gpu": ("cnn", "resnet18", "wrn-34-10"),
+    "gpu": LARGE,
+    "gpu-100": LARGE,
 }
-DATA: Mapping[Scale, str] = {"cpu": "fashion-mnist", "gpu": "cifar10"}
-PART: Mapping[Scale, str] = {"cpu": "+lt=balanced:3000", "gpu": ""}
+DATA: Mapping[Scale, str] = {"cpu": "fashion-mnist", "gpu": "cifar10", "gpu-100": "cifar100"}
+PART: Mapping[Scale, str] = {"cpu": "+lt=balanced:3000", "gpu": "", "gpu-100": ""}
 """What is trained on; at the small scale 10,177 images, as many of each class."""
-RADIUS: Mapping[Scale, str] = {"cpu": "linf:0.1", "gpu": "linf:8/255"}
+RADIUS: Mapping[Scale, str] = {"cpu": "linf:0.1", "gpu": "linf:8/255", "gpu-100": "linf:8/255"}
 COMMON: Mapping[str, Any] = {"select": "last", "precision": "bf16"}
+PUBLISHED: Mapping[str, Any] = {
+    **COMMON, "epochs": 110, "schedule": "step", "average": 0.999, "validation_steps": 5,
+}  # fmt: skip
 TRAINING: Mapping[Scale, Mapping[str, Any]] = {
     "cpu": {
         **COMMON, "epochs": 5, "batch": 64, "lr": 0.05, "average": 0.0, "validation": 0.05, "validation_steps": 3,
         "flip": False,
     },
-    "gpu": {**COMMON, "epochs": 110, "schedule": "step", "average": 0.999, "validation_steps": 5},
+    "gpu": PUBLISHED,
+    "gpu-100": PUBLISHED,
 }  # fmt: skip
-IMAGES: Mapping[Scale, int] = {"cpu": 500, "gpu": 2000}
+IMAGES: Mapping[Scale, int] = {"cpu": 500, "gpu": 2000, "gpu-100": 2000}
 """Test images of psi and of accuracy, as many of each class."""
-GRADED: Mapping[Scale, int] = {"cpu": 200, "gpu": 1000}
+GRADED: Mapping[Scale, int] = {"cpu": 200, "gpu": 1000, "gpu-100": 1000}
 """Those of the grid: a part of them."""
 
 

@@ -1,7 +1,8 @@
 """The steps of the study of psi: each trains a model and measures it into its folder, file by file."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from weakspot.recipes.psi_claims import Measured
 from weakspot.recipes.psi_measure import grade, measure, parts, right
 from weakspot.recipes.psi_runs import DATA, FIRST, GRADED, IMAGES, PART, RADIUS, Model
 from weakspot.recipes.psi_surfaces import surface
-from weakspot.recipes.study import Scale, Sets, Step
+from weakspot.recipes.study import Scale, Sets, Step, listed, trained_for
 from weakspot.threats.apgd import ApgdDlr
 from weakspot.training.resolve import device_of
 
@@ -88,6 +89,18 @@ def measured(folder: Path) -> Measured | None:
     """What is stored of a model; None where it is not finished."""
     psi, graded = read_grids(folder / "psi.npz"), read_grids(folder / "grid.npz")
     return None if psi is None or graded is None else Measured(psi, graded)
+
+
+def took(out: Path, found: Mapping[Model, Measured], surfaces: Mapping[Model, Table]) -> str:
+    """What the models that are there took, and on what, in one sentence."""
+    training = sum(trained_for(out / model.name) for model in found) / 3600
+    tables = [table for each in found.values() for table in (each.psi, each.grid)] + list(surfaces.values())
+    measuring = sum(float(table["wall_s"]) for table in tables) / 3600
+    worlds = [json.loads((out / model.name / "environment.json").read_text(encoding="utf-8")) for model in found]
+    return (
+        f"Time passed: {training:.1f} hours in trainings, {measuring:.1f} in measuring, each in one process "
+        f"({listed(worlds)})."
+    )
 
 
 def planes(folder: Path) -> Table | None:

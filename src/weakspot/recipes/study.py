@@ -1,7 +1,9 @@
 """A packaged experiment: named steps, each of which can be resumed, and pages that are made of what the steps left."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +11,14 @@ from typing import Any, Literal
 import weakspot
 from weakspot.addresses import ThreatAddress
 from weakspot.api import adjust
+from weakspot.auditing import Progress
 from weakspot.errors import InputError
 from weakspot.run import Run
 
-Scale = Literal["cpu", "gpu"]
-"""Two cores for hours, or one GPU with the published sizes."""
+EVERY = 30.0
+"""Seconds between two lines of an audit."""
+Scale = Literal["cpu", "gpu", "gpu-wide", "gpu-100"]
+"""Two cores for hours, or one GPU with the published sizes: a ResNet-18 on CIFAR-10, a WRN-34-10 there, CIFAR-100."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Trained:
             begun = {"model": str(trained(out, self.base, self.name))} if self.base else {}
             images = weakspot.load_data(sets.at(self.data) + self.part, split="train")
             folder = weakspot.train(self.method, images, out=out / self.name, **{**self.training, **begun})
-            weakspot.audit(str(folder), sets.at(self.data), out=self.audited(out), **self.audit)
+            weakspot.audit(str(folder), sets.at(self.data), out=self.audited(out), tell=telling(), **self.audit)
 
         return Step(self.name, make, lambda out: (self.audited(out) / "summary.json").exists())
 
@@ -105,13 +110,29 @@ class Adjusted:
             base = trained(out, self.base, self.name)
             if not (out / self.name / "model.json").exists():
                 adjust(base, self.adjustment, out / self.name)
-            weakspot.audit(str(out / self.name), sets.at(self.data), out=self.audited(out), **self.audit)
+            weakspot.audit(
+                str(out / self.name), sets.at(self.data), out=self.audited(out), tell=telling(), **self.audit
+            )
 
         return Step(self.name, make, lambda out: (self.audited(out) / "summary.json").exists())
 
     def audited(self, out: Path) -> Path:
         """The folder of the audit."""
         return out / f"{self.name}-audit"
+
+
+def telling() -> Callable[[Progress], None]:
+    """Says on stderr now and then how far an audit is, as a training does epoch by epoch."""
+    last = time.monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            sys.stderr.write(f"audit: {progress.done} of {progress.planned} units done, {progress.unit.threat}\n")
+            sys.stderr.flush()
+
+    return tell
 
 
 def trained(out: Path, base: str, name: str) -> Path:
@@ -144,13 +165,14 @@ def cost(found: Mapping[str, Run], out: Path) -> str:
     """What the runs that are there took, and on what, in one sentence."""
     training = sum(trained_for(out / name) for name in found) / 3600
     audits = sum(run.summary["cost"]["seconds"] or 0 for run in found.values()) / 3600
-    # One sentence for each kind of machine; the runs of a study may be shared out.
-    worlds = [run.manifest["environment"] for run in found.values()]
-    machines = sorted({f"{each['device']}, torch {each['torch']}, {each['threads']} thread(s)" for each in worlds})
-    return (
-        f"Time passed: {training:.1f} hours in trainings, {audits:.1f} in audits, each in one process "
-        f"({'; '.join(machines) if machines else 'no machine yet'})."
-    )
+    machines = listed([run.manifest["environment"] for run in found.values()])
+    return f"Time passed: {training:.1f} hours in trainings, {audits:.1f} in audits, each in one process ({machines})."
+
+
+def listed(environments: Iterable[Mapping[str, Any]]) -> str:
+    """Each kind of machine once: the runs of a study may be shared out."""
+    kinds = {f"{each['device']}, torch {each['torch']}, {each['threads']} thread(s)" for each in environments}
+    return "; ".join(sorted(kinds)) or "no machine yet"
 
 
 def images(planned: Sequence[Trained], found: Mapping[str, Run], out: Path) -> str:
