@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import weakspot
 from weakspot.data.named import NAMED
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
@@ -72,7 +73,7 @@ def reproduce(
             these alone.
         sets: Addresses that stand for named data sets, such as {"cifar10": "parquet:shards"}.
         out: The folder; by default runs/NAME-SCALE.
-        dry_run: Do nothing, only say what is done and what is left.
+        dry_run: Do nothing, only say what is done and what is left; the addresses of `sets` are opened all the same.
         tell: Called with a line before each step.
 
     Raises:
@@ -95,6 +96,8 @@ def reproduce(
     folder = Path(out) if out is not None else Path("runs") / f"{name}-{scale}"
     if folder.is_file():
         raise InputError(f"--out must be a folder, {folder} is a file")
+    for address in (sets or {}).values() if dry_run else ():
+        weakspot.load_data(address)
     for step in steps:
         if not dry_run and not step.done(folder) and (not only or step.name in only):
             if tell is not None:
