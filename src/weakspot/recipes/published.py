@@ -33,8 +33,8 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     lines = [
         "# Published numbers", "",
         f"Made by `weakspot reproduce published --scale {scale}` as [planned](published-plan.md). One seed, the last "
-        "epoch, all test images. Per cent with 95 % intervals over images, differences in points. An asterisk: the "
-        "authors chose their epoch by test images, which makes their number too high.", "",
+        "epoch, all test images. Per cent with 95 % intervals over images, differences in points. An asterisk: of an "
+        "epoch that was chosen by test images, which makes the published number too high.", "",
         f"{len(found)} of {len(wanted.runs())} runs. Not run: {', '.join(left) if left else 'none'}. "
         f"{cost(found, out)}", "",
         f"**Of {len(primary)} primary numbers: {counted(primary)}; of all {len(rows)}: {counted(rows)}.** Met: within "

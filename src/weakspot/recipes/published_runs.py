@@ -131,11 +131,11 @@ PUBLISHED: tuple[Published, ...] = (
         tailed(65.22, (29.11, 16.46)), THEIR_LT,
     ),
     Published(
-        trained("robal-r-wrn", "robal-r", ROBAL, WRN_28, part=LT, more=ATTACKS[1:]),
+        trained("robal-r-wrn", "robal-r(one_sided=False)", ROBAL, WRN_28, part=LT, more=ATTACKS[1:]),
         {**tailed(72.73, (32.29, 22.19), (28.92, 18.58)), CW: 31.29}, THEIR_LT,
     ),
     Published(
-        trained("robal-r-robust-lt-wrn", "robal-r", ROBAL, WRN_28, ROBUST_LT, part=LT),
+        trained("robal-r-robust-lt-wrn", "robal-r(one_sided=False)", ROBAL, WRN_28, ROBUST_LT, part=LT),
         tailed(74.63, (36.08, 29.19), (31.03, 23.53)), THEIR_LT,
     ),
     Published(
@@ -163,7 +163,7 @@ PUBLISHED: tuple[Published, ...] = (
     Published(trained("trades-76", "trades", ZHANG), averages(82.04, 48.39), THEIR_TABLE),
     Published(trained("mart", "mart", MART), averages(82.77, 47.29), THEIR_TABLE),
     Published(trained("awp", "pgd-at+awp", LONG), averages(82.32, 49.52), THEIR_TABLE),
-    Published(trained("trades-awp", "trades+awp(warmup=0.05)", LONG), averages(82.69, 51.84), THEIR_TABLE),
+    Published(trained("trades-awp", "trades(step=0.25)+awp(warmup=0.05)", LONG), averages(82.69, 51.84), THEIR_TABLE),
     Published(trained("trades-031", "trades", PANG, EPS), fair(82.04, 65.70, 49.80, 21.31), THEIR_DAFA),
     Published(
         trained("dafa-031", "trades", PANG, EPS, {"policy": "dafa"}), fair(81.63, 67.90, 49.05, 30.53), THEIR_DAFA
@@ -178,14 +178,16 @@ PUBLISHED: tuple[Published, ...] = (
     Published(trained("pgd-at-200", "pgd-at", RICE), last(43.0, 15.5), THEIR_CFA),
     Published(trained("ema-200", "pgd-at", RICE, EMA), last(44.3, 18.1), THEIR_CFA),
     Published(trained("cfa-200", "pgd-at", RICE, CFA, {"policy": "cfa"}), last(47.7, 20.5), THEIR_CFA),
-    Published(trained("trades-200", "trades", RICE, SHARED), last(46.9, 18.5), THEIR_CFA),
-    Published(trained("trades-ema-200", "trades", RICE, SHARED, EMA), last(48.3, 20.7), THEIR_CFA),
+    Published(trained("trades-200", "trades(step=0.25)", RICE, SHARED), last(46.9, 18.5), THEIR_CFA),
+    Published(trained("trades-ema-200", "trades(step=0.25)", RICE, SHARED, EMA), last(48.3, 20.7), THEIR_CFA),
     Published(
-        trained("trades-cfa-200", "trades", RICE, CFA, {"policy": "cfa(shrink=True)"}), last(49.3, 21.5), THEIR_CFA
+        trained("trades-cfa-200", "trades(step=0.25)", RICE, CFA, {"policy": "cfa(shrink=True)"}),
+        last(49.3, 21.5), THEIR_CFA,
     ),
     Published(trained("trades-wrn", "trades", ZHANG, WRN_34, EPS), averages(84.92, 53.08), "RobustBench"),
     Published(
-        trained("trades-awp-wrn", "trades+awp(warmup=0.05)", LONG, WRN_34), averages(85.36, 56.17), "csdongxian/AWP"
+        trained("trades-awp-wrn", "trades(step=0.25)+awp(warmup=0.05)", LONG, WRN_34),
+        averages(85.36, 56.17), "csdongxian/AWP",
     ),
 )  # fmt: skip
 """The trainings."""
