@@ -281,7 +281,7 @@ def tiny(patch, out):
     plan = replace(WIDE, kinds=kinds, training={"cpu": dict.fromkeys(DATA, training)}, precision="fp32")
     patch.setattr(classwise, "STUDY", classwise.study(plan, "tiny"))
     patch.setattr(classwise_runs, "STEPS", 1)
-    patch.setattr(classwise_runs, "LIMIT", {"cpu": 20})
+    patch.setattr(classwise_runs, "LIMIT", {"cpu": 12})
     patch.setattr(classwise_runs, "PAIRS", "pairs(steps=1)")
     patch.setattr(classwise_runs, "CORRUPTIONS", "contrast@3")
     # Models of one epoch keep nothing under attack.
@@ -312,7 +312,7 @@ def test_the_page_of_what_is_done_names_what_is_not(study):
     page = made["classwise.md"]
     assert "hours in trainings" in page
     placed = re.escape("fashion-mnist+lt=balanced:100 as placed by `--set`, ")
-    counted = re.search(placed + r"([\d,]+) in training and ([\d,]+) held out, 20 audited \(SHA-256 ", page)
+    counted = re.search(placed + r"([\d,]+) in training and ([\d,]+) held out, 12 audited \(SHA-256 ", page)
     assert counted is not None
     whole = len(weakspot.load_data("fashion-mnist-mini+lt=balanced:100", split="train"))
     kept, held = (int(each.replace(",", "")) for each in counted.groups())

@@ -1,5 +1,7 @@
 """What imbalance costs: the steps are the plan's, its rules decide as planned, its page comes from tiny runs."""
 
+from dataclasses import replace
+
 import pytest
 
 import weakspot
@@ -17,7 +19,7 @@ def points(value, low, high):
     return Measure(value, low, high, low, high)
 
 
-@pytest.mark.parametrize("scale", ["cpu", "gpu", "gpu-100"])
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
 def test_every_step_is_accepted_as_it_will_be_called(scale, tmp_path, monkeypatch, planned):
     begun, audits = planned
     monkeypatch.setattr(longtail_runs, "TRAINING", {scale: {**longtail_runs.TRAINING[scale], "model": "lenet5"}})
@@ -39,6 +41,15 @@ def test_the_runs_are_those_of_the_long_tail_s_study_and_its_control_at_all_imba
     names = [step.name for step in longtail_balanced.steps("cpu", SETS)]
     assert names == [name for run in made for name in (run, f"{run}-sweep")]
     assert [name.split("-s")[0] for name in list(made)[::6]] == [f"{EVEN}-ir{ratio}" for ratio in (100, 10, 50)]
+
+
+def test_the_wide_size_is_another_network_and_nothing_else():
+    wide = [replace(run, training={**run.training, "model": "wrn-34-10"}) for run in runs("gpu")]
+    assert wide == list(runs("gpu-wide"))
+
+
+def test_a_hundred_classes_are_other_images_and_nothing_else():
+    assert [replace(run, data="cifar10") for run in runs("gpu-100")] == list(runs("gpu"))
 
 
 def test_pairs_are_of_models_that_are_planned():

@@ -1,5 +1,6 @@
 """The study of psi: figures against plain loops, and verdicts on made-up models whose right verdict is known."""
 
+import json
 from itertools import combinations
 
 import numpy as np
@@ -396,8 +397,13 @@ def test_silent_models_are_in_no_range_of_the_page(monkeypatch, tmp_path):
     }  # fmt: skip
     monkeypatch.setattr(psi, "measured", lambda folder: tables_of.get(folder.name))
     monkeypatch.setattr(psi, "planes", lambda folder: {speaking.name: ways, silent.name: lost}.get(folder.name))
+    for model in (speaking, silent):
+        (tmp_path / model.name).mkdir()
+        world = {"device": "abacus", "torch": "0", "threads": 1}
+        (tmp_path / model.name / "environment.json").write_text(json.dumps(world))
     page = psi.pages(tmp_path, "cpu")["psi.md"]
     assert f"Silent, without part in any verdict, range or surface: {silent.name}." in page
+    assert "in measuring, each in one process (abacus, torch 0, 1 thread(s))." in page
     assert "| raw | 50 to 50 |" in page
     assert page.count(f"| {speaking.name} |") == len(DIRECTIONS) + 1
     assert page.count(f"| {silent.name} |") == 1  # among the models

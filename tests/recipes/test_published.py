@@ -127,7 +127,7 @@ def test_sgd_on_a_seventh_of_the_loss_is_another_rate_and_decay():
 
 
 def test_it_has_no_small_size(tmp_path):
-    with pytest.raises(InputError, match="published has no size 'cpu'; add --scale gpu"):
+    with pytest.raises(InputError, match="published has no size 'cpu'; add --scale gpu$"):
         catalogue.reproduce("published", out=tmp_path, dry_run=True)
     assert len(catalogue.reproduce("published", scale="gpu", out=tmp_path, dry_run=True).left) == len(PUBLISHED) + len(
         SCALED

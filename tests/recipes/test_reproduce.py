@@ -133,13 +133,13 @@ def test_every_recipe_has_steps_of_different_names(name, scale):
 def test_the_pilot_of_the_long_tail_on_tiny_models(tmp_path, monkeypatch):
     kept = [run for run in longtail_pilot.RUNS if run.name in ("pgd-at", "robal-r", "balanced")]
     tiny = {"model": "lenet5", "radius": longtail_pilot.RADIUS, "epochs": 1, "validation_steps": 1, "select": "last"}
-    audit = {**longtail_pilot.AUDIT, "limit": 40}
+    audit = {**longtail_pilot.AUDIT, "limit": 12}
     short = {"pgd-at(steps=7)": "pgd-at(steps=1)", "robal-r(steps=7)": "robal-r(steps=1)"}
     runs = tuple(replace(run, method=short[run.method], training=tiny, audit=audit) for run in kept)
     monkeypatch.setattr(longtail_pilot, "RUNS", runs)
     monkeypatch.setattr(longtail_pilot, "CONTROLS", (replace(runs[0], name="pgd-at-2", training={**tiny, "seed": 2}),))
     monkeypatch.setattr(longtail_pilot, "ORDERS", (replace(runs[0], name="order-1", part="+lt=50+lt_order=1"),))
-    monkeypatch.setattr(sweeps, "IMAGES", 20)
+    monkeypatch.setattr(sweeps, "IMAGES", 10)
     monkeypatch.setattr(longtail_pilot, "AUDIT", audit)
     monkeypatch.setattr(longtail_pilot, "POST_HOC", {"cdt": "cdt(tau=0.3)"})
     monkeypatch.setattr(longtail_pilot, "NAMES", ("pgd-at", "robal-r", "balanced", "cdt"))

@@ -253,7 +253,7 @@ def test_a_wrong_argument_is_one_clear_line_and_leaves_no_folder(
 @pytest.mark.parametrize(
     "wrong, says",
     [
-        ({"schedule": "cosin"}, "'rice' or 'trades'"),
+        ({"schedule": "cosin"}, "'trades' or 'mart'"),
         ({"select": "best"}, "'last', 'average', 'worst' or 'sum'"),
         ({"optimizer": "adam"}, "'sgd' or 'adamw'"),
         ({"average": "sw"}, "'swa'"),

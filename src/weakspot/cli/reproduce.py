@@ -40,8 +40,8 @@ def reproduce(
     out
         The folder; by default runs/RECIPE-SCALE.
     dry_run
-        Print which steps are done, begun and left, of those that --only names if there are any; do nothing. That the
-        addresses of --set can be opened is seen.
+        Print which steps are done, begun and left, of those that --only names if there are any; do nothing but open
+        the addresses of --set.
     output
         What is printed, and where.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 import weakspot
@@ -77,13 +78,13 @@ def reproduce(
         tell: Called with a line before each step.
 
     Raises:
-        InputError: no such recipe, scale, step or named data set; SetupError: the folder cannot be made, or the
-            machine must change. What is finished stays.
+        InputError: no such recipe, scale, step or named data set, or an address that cannot be read; SetupError: the
+            folder cannot be made, or the machine must change. What is finished stays.
 
     """
     study = study_of(name)
     if scale not in study.sets:
-        raise InputError(f"{name} has no size {scale!r}; add --scale {next(iter(study.sets))}")
+        raise InputError(f"{name} has no size {scale!r}; add --scale {' or '.join(study.sets)}")
     if strangers := [each for each in sets or {} if each not in NAMED]:
         raise unknown("data set", strangers[0], NAMED)
     if strangers := [each for each in sets or {} if each not in study.sets[scale]]:
@@ -96,8 +97,8 @@ def reproduce(
     folder = Path(out) if out is not None else Path("runs") / f"{name}-{scale}"
     if folder.is_file():
         raise InputError(f"--out must be a folder, {folder} is a file")
-    for address in (sets or {}).values() if dry_run else ():
-        weakspot.load_data(address)
+    for address, split in product((sets or {}).values() if dry_run else (), ("train", "test")):
+        weakspot.load_data(address, split=split)
     for step in steps:
         if not dry_run and not step.done(folder) and (not only or step.name in only):
             if tell is not None:

@@ -23,6 +23,7 @@ from weakspot.recipes.fairness_runs import (
     RADIUS,
     SEEDS,
     TRAINING,
+    hard_of,
     runs,
 )
 from weakspot.recipes.fairness_verdicts import LEVEL, against, beside_control, differences, ours_claim, speaking
@@ -43,7 +44,8 @@ def pages(out: Path, scale: Scale) -> Mapping[str, str]:
     judged = speaking(found)
     silent = [name for name in found if name not in judged]
     compared = against(judged)
-    one, two = HARD[DATA[scale]].pair
+    names = next((run.manifest["data"]["classes"] for run in judged.values()), None)
+    one, two = (hard_of(names) if names else HARD[DATA[scale]]).pair
     alone = [name for name in METHODS if name not in (BASE, *compared)]
     lines = [
         "# SPAT and class fairness", "",

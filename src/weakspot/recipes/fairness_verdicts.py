@@ -19,7 +19,7 @@ GAIN, COST = 0.05, -0.03
 FLOOR = 0.05
 """Below this mean of TRADES's worst class, a raise must be one of the hard classes' mean as well."""
 LEAST = 0.1
-"""What a model has that answers one class; one that may be below it under attack takes no part."""
+"""What a model of ten classes has that answers one; one that may be below it under attack takes no part."""
 LEVEL = 1 - 0.05 / (len(LEADING) - 1)
 """Bonferroni over the leading methods: crossed intervals give no p for Holm."""
 

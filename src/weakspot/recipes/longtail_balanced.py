@@ -81,11 +81,11 @@ def costs(found: Mapping[str, Run]) -> Iterator[Row]:
         }
 
 
-def verdict(cost: Measure, seeds: int) -> str:
+def verdict(excess: Measure, seeds: int) -> str:
     """Rule 1's words; it needs all seeds."""
     if seeds < len(SEEDS):
         return "-"
-    return "imbalance costs" if cost.low > 0 else "imbalance gains" if cost.high < 0 else "not resolved"
+    return "imbalance costs" if excess.low > 0 else "imbalance gains" if excess.high < 0 else "not resolved"
 
 
 def growth(found: Mapping[str, Run]) -> str:

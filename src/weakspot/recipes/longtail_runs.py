@@ -74,6 +74,8 @@ POLICIES: Mapping[str, str] = {
     "faal": "faal", "cfol": "cfol", "confusion": "confusion",
 }  # fmt: skip
 """Over TRADES."""
+OF_CIFAR100: Mapping[str, Mapping[str, Any]] = {"dafa": {"policy": "dafa(lam=1.5)"}}
+"""What a method's paper sets otherwise there."""
 SAMPLER_EPOCHS = 25 / 80
 """Of the run's epochs: those of the class-aware sampler are longer (arXiv:2104.02703)."""
 PUBLISHED: Mapping[str, str] = {"focal": "robal-warm", "sampler": "robal-resampled"}
@@ -145,13 +147,14 @@ def trained(
     part: str = "",
 ) -> Trained:
     """A training with its audit; at the small scale all attack by as many steps, but TAET, whose steps are small."""
+    if DATA[scale] == "cifar100":
+        method = f"{method}-100" if method in ROBAL else method
+        options = {**options, **OF_CIFAR100.get(name, {})}
     training = {**TRAINING[scale], **options, "seed": seed}
     if options.get("sampler") == "class-aware":
         training["epochs"] = max(1, round(SAMPLER_EPOCHS * training["epochs"]))
     if scale != "cpu" and name in PUBLISHED:
         training["schedule"] = PUBLISHED[name]
-    if DATA[scale] == "cifar100" and method in ROBAL:
-        method = f"{method}-100"
     return Trained(
         name=name_of(name, seed, ratio),
         method=f"{method}(steps={small.STEPS})" if scale == "cpu" and method != "taet" else method,

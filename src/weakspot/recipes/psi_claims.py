@@ -16,8 +16,8 @@ from weakspot.recipes.psi_runs import ATTACKED, NATURAL, SEEDS, TRAININGS, Model
 
 PRIMARY_FORM = "B"
 SPEAKS = 0.2
-"""A model is silent if the lower limit of its clean accuracy is below this: one that answers one class is right on a
-tenth of the images, and nothing moves it."""
+"""A model is silent if the lower limit of its clean accuracy is below this: one that answers one class of ten is right
+on a tenth of the images, and nothing moves it."""
 FEWEST = 5
 """Pairs of models; fewer say nothing of an order."""
 

@@ -17,7 +17,7 @@ TRAININGS: Mapping[str, str] = {
 ATTACKED = (N_FGSM, PGD_AT, TRADES)
 """Those that train on attacked images."""
 STEPS = 5
-"""Of the attack in training at the small scale; at the large one each method has its own."""
+"""Of the attack in training at the small scale; at the large ones each method has its own."""
 LARGE = ("cnn", "resnet18", "wrn-34-10")
 SIZES: Mapping[Scale, tuple[str, ...]] = {
     "cpu": ("small-cnn", "cnn", "resnet18-w16"),

@@ -22,7 +22,7 @@ from weakspot.recipes.psi_claims import Measured
 from weakspot.recipes.psi_measure import grade, measure, parts, right
 from weakspot.recipes.psi_runs import DATA, FIRST, GRADED, IMAGES, PART, RADIUS, Model
 from weakspot.recipes.psi_surfaces import surface
-from weakspot.recipes.study import Scale, Sets, Step, listed, trained_for
+from weakspot.recipes.study import Scale, Sets, Step, machines, trained_for
 from weakspot.threats.apgd import ApgdDlr
 from weakspot.training.resolve import device_of
 
@@ -58,8 +58,8 @@ def stored(path: Path, make: Callable[[], Table]) -> None:
     if read_grids(path) is None:
         cpu, wall = time.process_time(), time.perf_counter()
         made = make()
-        took = {"cpu_s": np.array(time.process_time() - cpu), "wall_s": np.array(time.perf_counter() - wall)}
-        write_grids(path, made | took)
+        spent = {"cpu_s": np.array(time.process_time() - cpu), "wall_s": np.array(time.perf_counter() - wall)}
+        write_grids(path, made | spent)
 
 
 def figures(model: nn.Module, whole: Data, scale: Scale, radius: Radius, device: torch.device) -> Table:
@@ -99,7 +99,7 @@ def took(out: Path, found: Mapping[Model, Measured], surfaces: Mapping[Model, Ta
     worlds = [json.loads((out / model.name / "environment.json").read_text(encoding="utf-8")) for model in found]
     return (
         f"Time passed: {training:.1f} hours in trainings, {measuring:.1f} in measuring, each in one process "
-        f"({listed(worlds)})."
+        f"({machines(worlds)})."
     )
 
 

@@ -25,7 +25,7 @@ from weakspot.recipes.psi_runs import Model
 from weakspot.recipes.tables import Row, share
 
 IMAGES, DRAWN = 50, 10
-"""Of the profiles, as many of each class; of the planes, one of each."""
+"""Of the profiles, as many of each class of ten; of the planes, one of each."""
 POINTS = 11
 """Of a profile, from the image to the border of the ball."""
 STEPS, REACH = 31, 2.0

@@ -7,20 +7,20 @@ from weakspot.recipes.psi_runs import DATA, FIRST, GRADED, IMAGES, PART, RADIUS,
 from weakspot.recipes.study import Scale
 from weakspot.recipes.tables import options
 
-TRAINED_ON = (f"10,177 training images, as many of each class (`{PART['cpu']}`)", "all 50,000 training images")
-ATTACK = (
+SMALL = (
+    f"10,177 training images, as many of each class (`{PART['cpu']}`)",
     f"attacks in training of {STEPS} steps (PGD-AT, TRADES; N-FGSM has one)",
-    "attacks in training of each method's own steps",
 )
-"""At the small scale and at the large ones."""
+LARGE = ("all 50,000 training images", "attacks in training of each method's own steps")
+"""What is trained on, and the attacks."""
 
 
 def head(scale: Scale) -> list[str]:
     """The lines that say what was done."""
-    large = scale != "cpu"
+    images, attack = SMALL if scale == "cpu" else LARGE
     return [
         f"Made by `weakspot reproduce psi --scale {scale}` as [planned](psi-plan.md): {DATA[scale]}, "
-        f"{TRAINED_ON[large]}, {RADIUS[scale]}; networks {', '.join(SIZES[scale])}; {ATTACK[large]}; weight decay "
+        f"{images}, {RADIUS[scale]}; networks {', '.join(SIZES[scale])}; {attack}; weight decay "
         f"5e-4, {options(TRAINING[scale])}. {IMAGES[scale]:,} test images for psi and accuracy, {GRADED[scale]:,} of "
         "them for the grid.", "",
         'psi is 1 / the mean of the largest divergence found in the ball; "under attack" is what PGD-20 and APGD-DLR '

@@ -165,11 +165,11 @@ def cost(found: Mapping[str, Run], out: Path) -> str:
     """What the runs that are there took, and on what, in one sentence."""
     training = sum(trained_for(out / name) for name in found) / 3600
     audits = sum(run.summary["cost"]["seconds"] or 0 for run in found.values()) / 3600
-    machines = listed([run.manifest["environment"] for run in found.values()])
-    return f"Time passed: {training:.1f} hours in trainings, {audits:.1f} in audits, each in one process ({machines})."
+    on = machines(run.manifest["environment"] for run in found.values())
+    return f"Time passed: {training:.1f} hours in trainings, {audits:.1f} in audits, each in one process ({on})."
 
 
-def listed(environments: Iterable[Mapping[str, Any]]) -> str:
+def machines(environments: Iterable[Mapping[str, Any]]) -> str:
     """Each kind of machine once: the runs of a study may be shared out."""
     kinds = {f"{each['device']}, torch {each['torch']}, {each['threads']} thread(s)" for each in environments}
     return "; ".join(sorted(kinds)) or "no machine yet"
