@@ -26,7 +26,7 @@ from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.study import Sets
 from weakspot.run import Run
 
-SETS = Sets({"fashion-mnist": "fashion-mnist-mini", "cifar10": "fashion-mnist-mini"})
+SETS = Sets(dict.fromkeys(("fashion-mnist", "cifar10", "cifar100"), "fashion-mnist-mini"))
 
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -68,6 +68,15 @@ def test_the_first_seed_of_all_kinds_comes_first(plan):
     first = {name_of(kind, data, plan.seeds[0]) for kind in kinds for data in DATA}
     assert set(names[: len(first)]) == first
     assert len(kinds) >= 6
+
+
+def test_a_hundred_classes_are_other_images_and_fewer_of_them():
+    made = {parts_of(run.name)[0::2]: run for run in runs(WIDE, "gpu") if run.data == "cifar10"}
+    for run in runs(WIDE, "gpu-100"):
+        other = made.pop(parts_of(run.name)[0::2])
+        assert replace(run, name=other.name, data="cifar10", audit={**run.audit, "limit": 10_000}) == other
+    assert not made
+    assert classwise.STUDY.sets["gpu-100"] == ("cifar100",)
 
 
 @pytest.mark.parametrize("plan", [WIDE, SMALL])
@@ -219,7 +228,7 @@ def test_alike_compares_kinds_at_the_first_seed_and_seeds_within_a_kind():
         flat[name] = [table[i, j] for i in range(4) for j in range(4) if i != j]
         part[name] = Run(Path("nowhere"))
         part[name].__dict__["summary"] = {"pairs": {"success": table.tolist()}}
-    kinds, seeds, *others = alike(part)
+    kinds, seeds, *others = alike(part, DATA)
 
     def expected(one, two):
         return f"{spearmanr(flat[one], flat[two]).statistic:.2f}"
@@ -291,7 +300,7 @@ def tiny(patch, out):
     np.savez(out / "other.npz", images=mini.batch(range(len(mini))).numpy(), labels=mini.labels.numpy(),
              classes=[f"class {c}" for c in range(10)])  # fmt: skip
     wanted.append(name_of("resnet-standard", "cifar10", 1))
-    sets = {**SETS.places, "cifar10": f"npz:{out / 'other.npz'}"}
+    sets = {"fashion-mnist": "fashion-mnist-mini", "cifar10": f"npz:{out / 'other.npz'}"}
     found = catalogue.reproduce("classwise", only=wanted, sets=sets, out=out)
     return out, found
 

@@ -11,7 +11,7 @@ from weakspot.recipes.classwise_figures import resisting
 from weakspot.recipes.classwise_pairs import alike, always_open, directed, open_pairs
 from weakspot.recipes.classwise_picture import picture
 from weakspot.recipes.classwise_plans import WIDE
-from weakspot.recipes.classwise_runs import DATA, LIMIT, Plan, parts_of, runs
+from weakspot.recipes.classwise_runs import LIMIT, PART, Plan, parts_of, runs
 from weakspot.recipes.classwise_tables import by_corruption, classes, corruptions, models, spaces
 from weakspot.recipes.classwise_verdicts import (
     ATTRACT,
@@ -35,7 +35,7 @@ def study(plan: Plan, says: str) -> Study:
     def steps(scale: Scale, sets: Sets) -> tuple[Step, ...]:
         return tuple(run.step(sets) for run in runs(plan, scale))
 
-    sets = dict.fromkeys(plan.training, tuple(DATA))
+    sets = {scale: tuple(PART[scale]) for scale in plan.training}
     return Study(plan.name, says, steps, partial(pages, plan), sets, partial=True)
 
 
@@ -46,6 +46,8 @@ def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:
     part = resisting(found)
     weak = [each for each in found if each not in part]
     training = "; ".join(f"{data}: {options(given)}" for data, given in plan.training[scale].items())
+    noise = ": about 10 points to an accuracy and 3 to CFPS" if scale == "cpu" else ""
+    number_of = "a hundred" if scale == "gpu-100" else "ten"
     lines = [
         f"# {plan.title}", "",
         f"Made by `weakspot reproduce {name} --scale {scale}` as [planned]({name}-plan.md): "
@@ -57,15 +59,15 @@ def pages(plan: Plan, out: Path, scale: Scale) -> Mapping[str, str]:
         f"{images(planned, found, out)} {cost(found, out)}", "",
         f"![accuracy and CFPS of each class]({name}.svg)", "",
         "Weakest classes on top. A mark is the mean of the models that take part under attack, a line their range, "
-        "neither of which says what images add: about 10 points to an accuracy and 3 to CFPS. The upright line is an "
-        "equal share of the errors. The interval of a tie below is over kinds of model; that ten classes are few is "
-        "left to its p, which deals one figure to the classes at random.", "",
+        f"neither of which says what images add{noise}. The upright line is an equal share of the errors. The interval "
+        f"of a tie below is over kinds of model; that {number_of} classes are few is left to its p, which deals one "
+        "figure to the classes at random.", "",
         *([f"**{standing(planned, left)}**", ""] if left else []),
-        *sections(found, part, out),
+        *sections(found, part, out, tuple(PART[scale])),
     ]  # fmt: skip
     text = "\n".join(lines)
     return {
-        f"{name}.md": text, f"{name}.svg": picture(part),
+        f"{name}.md": text, f"{name}.svg": picture(part, tuple(PART[scale])),
         f"{name}.csv": to_csv(classes(found)), f"{name}-pairs.csv": to_csv(directed(found)),
         f"{name}-corruptions.csv": to_csv(corruptions(found)),
     }  # fmt: skip
@@ -84,36 +86,36 @@ def standing(planned: Sequence[Trained], left: Sequence[str]) -> str:
     return "Preliminary: runs are left."
 
 
-def sections(found: Mapping[str, Run], part: Mapping[str, Run], out: Path) -> Iterator[str]:
-    """The lines of all tables and verdicts."""
+def sections(found: Mapping[str, Run], part: Mapping[str, Run], out: Path, sets: Sequence[str]) -> Iterator[str]:
+    """The lines of all tables and verdicts, of the planned data sets."""
     same = ("the same", "opposed")
     plain = [{"data": data, "tie of plain CFPS": f"{number(each.value)}"}
-             for data in ("cifar10", "fashion-mnist") for each in (tied(found, data, "cfps", "attacked"),)]  # fmt: skip
+             for data in sets for each in (tied(found, data, "cfps", "attacked"),)]  # fmt: skip
     parts = {
         "Is CFPS tied to vulnerability beyond coupling?": [
-            *markdown(family(found, PRIMARY, ("attractive classes resist", "attractive classes are weak"))), "",
+            *markdown(family(found, sets, PRIMARY, ("attractive classes resist", "attractive classes are weak"))), "",
             "Not resolved does not mean that coupling explains all. `if confusion were mutual`: the range of the tie "
             "if the direction of every error between two classes were drawn anew. Below, described: the same with "
             "plain CFPS, which coupling alone ties, and of each run its correlation beside the range that it would "
             "have by chance and coupling alone, its attractiveness dealt to the classes at random, with the p of that.",
             "",
-            *markdown(plain), "", *markdown(couplings(part)),
+            *markdown(plain), "", *markdown(couplings(part, sets)),
         ],
         "Are the weak classes the same?": [
-            *markdown(family(found, WEAK, same)), "",
+            *markdown(family(found, sets, WEAK, same)), "",
             "Described, of each run; a dash where the third and the fourth are equal, as distances are of two classes "
             "that are each other's nearest, or where the order is that of clean accuracy.", "",
             *markdown(weak_classes(part)),
         ],
-        "Do they attract alike?": markdown(family(found, ATTRACT, same)),
+        "Do they attract alike?": markdown(family(found, sets, ATTRACT, same)),
         "Hard pairs": [
-            *always_open(part), "", *markdown(open_pairs(part)), "", *markdown(alike(part)),
+            *always_open(part, sets), "", *markdown(open_pairs(part)), "", *markdown(alike(part, sets)),
         ],
         "The source's classes": source_classes(part),
         "Corruptions": [
             "Of the models that take part under attack, described: the mean over the five severities and the classes, "
             "with the lowest and the highest model; and of how many models a class is the weakest.", "",
-            *markdown(by_corruption(part)),
+            *markdown(by_corruption(part, sets)),
         ],
         "Feature space": [
             "Clean images, described. Scatter: between classes over within them; purity: the share of an image's ten "

@@ -86,6 +86,6 @@ def success(run: Run) -> np.ndarray:
     """Success of the directed attacks off the diagonal, row by row (K (K - 1),); NaN for a pair nobody attacked."""
     pairs = run.summary["pairs"]
     assert pairs is not None, "the audit was asked for directed pairs"
-    assert pairs["success"] is not None, "ten classes have a full matrix"
+    assert pairs["success"] is not None, "up to a hundred classes have a full matrix"
     table = np.stack([known(row) for row in pairs["success"]])
     return table[~np.eye(len(table), dtype=bool)]

@@ -7,13 +7,15 @@ import numpy as np
 
 from weakspot.analysis.relate import spearman
 from weakspot.recipes.classwise_figures import success
-from weakspot.recipes.classwise_runs import DATA, parts_of
+from weakspot.recipes.classwise_runs import parts_of
 from weakspot.recipes.classwise_verdicts import of_data
 from weakspot.recipes.tables import Row, share
 from weakspot.run import Run
 
 LISTED, OPEN = 3, 5
 """How many pairs are listed of a run, and how many count as its most open ones."""
+MATRIX = 20
+"""Of more classes only the most open pairs are rows of the CSV."""
 
 
 def open_pairs(part: Mapping[str, Run]) -> Iterator[Row]:
@@ -30,7 +32,7 @@ def open_pairs(part: Mapping[str, Run]) -> Iterator[Row]:
 
 
 def directed(found: Mapping[str, Run]) -> Iterator[Row]:
-    """The matrix of directed attacks of every run, a row for each pair of classes.
+    """The matrix of directed attacks of every run, a row for each pair of classes (of many, of the most open ones).
 
     `success` is the share, in per cent, of the source's images that end as the target, those among them that are taken
     for it when clean; empty where a source has no images.
@@ -38,8 +40,17 @@ def directed(found: Mapping[str, Run]) -> Iterator[Row]:
     for name, run in found.items():
         pairs = run.summary["pairs"]
         assert pairs is not None, "the audit was asked for directed pairs"
-        assert pairs["success"] is not None, "ten classes have a full matrix"
+        assert pairs["success"] is not None, "so few classes have a full matrix"
         names = [entry["name"] for entry in run.classes]
+        if len(names) > MATRIX:
+            for each in pairs["top"]:
+                yield {
+                    "run": name,
+                    "source": each["source"],
+                    "target": each["target"],
+                    "success": share(each["success"]),
+                }
+            continue
         for source, row in zip(names, pairs["success"], strict=True):
             for target, value in zip(names, row, strict=True):
                 if target != source:
@@ -47,24 +58,24 @@ def directed(found: Mapping[str, Run]) -> Iterator[Row]:
                     yield {"run": name, "source": source, "target": target, "success": shown}
 
 
-def always_open(part: Mapping[str, Run]) -> list[str]:
+def always_open(part: Mapping[str, Run], sets: Sequence[str]) -> list[str]:
     """For each data set a sentence: the pairs among the most open ones of every kind at the first seed."""
     lines = []
-    for data in DATA:
-        sets = []
+    for data in sets:
+        most = []
         for run in first_seeds(part, data).values():
             pairs = run.summary["pairs"]
             assert pairs is not None, "the audit was asked for directed pairs"
-            sets.append({(each["source"], each["target"]) for each in pairs["top"][:OPEN]})
-        shared = sorted(set.intersection(*sets)) if sets else []
+            most.append({(each["source"], each["target"]) for each in pairs["top"][:OPEN]})
+        shared = sorted(set.intersection(*most)) if most else []
         named = ", ".join(f"{source} to {target}" for source, target in shared) or "none"
-        lines.append(f"{data}, among the {OPEN} most open pairs of the {len(sets)} kinds that take part: {named}.")
+        lines.append(f"{data}, among the {OPEN} most open pairs of the {len(most)} kinds that take part: {named}.")
     return lines
 
 
-def alike(part: Mapping[str, Run]) -> Iterator[Row]:
+def alike(part: Mapping[str, Run], sets: Sequence[str]) -> Iterator[Row]:
     """Spearman's correlation of two runs' success over all directed pairs: between kinds, and between seeds."""
-    for data in DATA:
+    for data in sets:
         between = list(combinations(first_seeds(part, data).values(), 2))
         there = of_data(part, data).values()
         for title, pairs in (

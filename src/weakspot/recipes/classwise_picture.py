@@ -1,13 +1,12 @@
 """The study's picture: each class under attack and under corruptions, and how far it attracts errors, in all models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weakspot.recipes.classwise_figures import figures
-from weakspot.recipes.classwise_runs import DATA
 from weakspot.recipes.classwise_verdicts import of_data
 from weakspot.recipes.drawing import svg
 from weakspot.report.explain_drawing import grid_lines, named, plain, tidy
@@ -20,11 +19,12 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def picture(part: Mapping[str, Run]) -> str:
+def picture(part: Mapping[str, Run], sets: Sequence[str]) -> str:
     """SVG: a row of panels for each data set; a mark is the mean of the models that take part, a line their range."""
-    by_data = {data: [run for runs in of_data(part, data).values() for run in runs] for data in DATA}
+    by_data = {data: [run for runs in of_data(part, data).values() for run in runs] for data in sets}
     shown = {data: runs for data, runs in by_data.items() if runs}
-    figure = Figure(figsize=(7.2, 0.6 + 2.6 * len(shown)), layout="constrained")
+    height = sum(0.26 * len(runs[0].classes) for runs in shown.values())
+    figure = Figure(figsize=(7.2, 0.6 + height), layout="constrained")
     panels = figure.subplots(max(1, len(shown)), len(COLUMNS), squeeze=False)
     for row, (data, runs) in zip(panels, shown.items(), strict=False):
         values = [figures(run) for run in runs]

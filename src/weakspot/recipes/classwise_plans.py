@@ -29,12 +29,14 @@ WIDE = Plan(
             "cifar10": {**COMMON, "epochs": 110, "schedule": "step"},
             "fashion-mnist": {**COMMON, "epochs": 30, "flip": False},
         },
+        "gpu-100": {"cifar100": {**COMMON, "epochs": 110, "schedule": "step"}},
     },
     precision="bf16",
     says={
         "cpu": f"Networks of 16 channels and `cnn`; {SETTING}",
         "gpu": "Networks as wide as published, a WRN-34-10 and `cnn`; CIFAR-10 at linf:8/255, Fashion-MNIST at "
         "linf:0.1, all images.",
+        "gpu-100": "Networks as wide as published, a WRN-34-10 and `cnn`; CIFAR-100 at linf:8/255, all images.",
     },
 )
 """Not the pilot's seed 0, whose results were known when the study was planned."""

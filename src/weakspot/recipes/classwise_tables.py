@@ -1,13 +1,13 @@
 """Tables of the class-wise study: models, classes, corruptions, feature space."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from weakspot.recipes.classwise_figures import attacked, known
-from weakspot.recipes.classwise_runs import DATA, parts_of
+from weakspot.recipes.classwise_runs import parts_of
 from weakspot.recipes.study import trained_for
 from weakspot.recipes.tables import Row, percent, share
 from weakspot.run import Run
@@ -89,12 +89,12 @@ def corruptions(found: Mapping[str, Run]) -> Iterator[Row]:
                 yield {"run": name, "corruption": kind, "class": entry["name"], "accuracy": shown}
 
 
-def by_corruption(part: Mapping[str, Run]) -> Iterator[Row]:
+def by_corruption(part: Mapping[str, Run], sets: Sequence[str]) -> Iterator[Row]:
     """A row for each kind: accuracy, the mean of the classes, over the models of a data set with their range."""
     made = {name: kinds_of_corruption(run) for name, run in part.items()}
     for kind in next(iter(made.values()), {}):
         row = {"corruption": kind}
-        for data in DATA:
+        for data in sets:
             accuracy = {name: each[kind] for name, each in made.items() if parts_of(name)[1] == data}
             means = [100 * np.nanmean(each) for each in accuracy.values()]
             row[data] = f"{np.mean(means):.1f} ({min(means):.1f} to {max(means):.1f})" if means else "-"

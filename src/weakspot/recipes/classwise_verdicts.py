@@ -9,7 +9,7 @@ from weakspot.analysis.paired import holm
 from weakspot.analysis.relate import shared_worst
 from weakspot.recipes.classwise_figures import WEAKEST, attacked, coupled, figures, resisting
 from weakspot.recipes.classwise_mutual import mutual
-from weakspot.recipes.classwise_runs import DATA, parts_of
+from weakspot.recipes.classwise_runs import parts_of
 from weakspot.recipes.classwise_ties import Tie, partial, tie
 from weakspot.recipes.tables import Row
 from weakspot.run import Run
@@ -46,9 +46,11 @@ def of_data(found: Mapping[str, Run], data: str) -> dict[str, list[Run]]:
     return by_kind
 
 
-def family(found: Mapping[str, Run], pairs: Sequence[tuple[str, str]], words: tuple[str, str]) -> Iterator[Row]:
+def family(
+    found: Mapping[str, Run], sets: Sequence[str], pairs: Sequence[tuple[str, str]], words: tuple[str, str]
+) -> Iterator[Row]:
     """The ties of all data sets with Holm's p over them, and the verdict; `words`: if seen above 0, below 0."""
-    made = {(data, *pair): tied(found, data, *pair) for data in DATA for pair in pairs}
+    made = {(data, *pair): tied(found, data, *pair) for data in sets for pair in pairs}
     p = holm(np.array([1.0 if np.isnan(each.p) else each.p for each in made.values()]))
     for ((data, first, last), each), adjusted in zip(made.items(), p, strict=True):
         says = verdict(each, float(adjusted), words)
@@ -101,9 +103,9 @@ def verdict(found: Tie, p: float, words: tuple[str, str]) -> str:
     return words[0] if found.low > 0 else words[1]
 
 
-def couplings(part: Mapping[str, Run]) -> Iterator[Row]:
+def couplings(part: Mapping[str, Run], sets: Sequence[str]) -> Iterator[Row]:
     """Each of the runs that resist: CFPS with accuracy, and its range with attractiveness dealt at random."""
-    for data in DATA:
+    for data in sets:
         made = {name: coupled(run) for name, run in part.items() if parts_of(name)[1] == data}
         p = holm(np.array([each.p for each in made.values()]))
         for (name, each), adjusted in zip(made.items(), p, strict=True):
