@@ -48,6 +48,24 @@ def test_steps_resume_and_the_page_comes_last(counted, tmp_path):
         catalogue.reproduce("toy", only=["tow"], out=out)
 
 
+def test_a_folder_of_one_size_is_not_taken_for_another(counted, tmp_path, monkeypatch):
+    catalogue.reproduce("toy", only=["two"], out=tmp_path / "toy")
+    study = catalogue.study_of("toy")
+    monkeypatch.setattr(
+        catalogue, "study_of", lambda name: replace(study, name=name, sets={**study.sets, "gpu": ("cifar10",)})
+    )
+    for name, scale in (("toy", "gpu"), ("other", "cpu")):
+        for dry_run in (True, False):
+            with pytest.raises(InputError, match=f"holds toy at the size cpu, not {name} at the size {scale}; choose"):
+                catalogue.reproduce(name, scale=scale, out=tmp_path / "toy", dry_run=dry_run)
+    assert counted == ["two"]
+    (tmp_path / "toy" / catalogue.MARK).write_text("{")
+    with pytest.raises(InputError, match=r"study\.json is damaged; delete it"):
+        catalogue.reproduce("toy", out=tmp_path / "toy")
+    (tmp_path / "toy" / catalogue.MARK).unlink()
+    assert catalogue.reproduce("toy", out=tmp_path / "toy").left == ()
+
+
 def test_a_step_that_was_begun_is_told_from_one_that_was_not(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     first, last, *_ = (step.name for step in catalogue.study_of("fairness").steps("cpu", Sets()))
@@ -108,6 +126,10 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         (["longtail", "--set", "cifar10=parquet:shards"], "longtail has no use for cifar10 at the size cpu"),
         (["fairness", "--set", "mnist=idx:mnist"], "fairness has no use for mnist at the size cpu; it uses cifar10"),
         (["fairness", "--dry-run", "--set", "cifar10=parquet:nowhere"], "nowhere"),
+        (
+            ["psi", "--scale", "gpu-100", "--dry-run", "--set", "cifar100=fashion-mnist-mini"],
+            "cifar100 has 100 classes, fashion-mnist-mini has 10",
+        ),
         (["--only", "trades-0"], "which experiment?"),
     ):
         assert main(["reproduce", *given]) == 2

@@ -73,7 +73,8 @@ def reproduce(
         steps = {"done": found.done, "left": found.left, "begun": found.begun}
         say_json({"folder": str(found.folder), **steps, "pages": pages})
         return
-    say(f"{pasteable(found.folder)}: {len(found.done)} steps done, {len(found.left)} left")
+    done = len(found.done)
+    say(f"{pasteable(found.folder)}: {done} {'step' if done == 1 else 'steps'} done, {len(found.left)} left")
     if found.left:
         say("left: " + ", ".join(f"{name} (begun)" if name in found.begun else name for name in found.left))
     for page in found.pages:
@@ -83,11 +84,11 @@ def reproduce(
 def _list(output: Output) -> None:
     from weakspot.recipes import catalogue
 
-    says = {name: catalogue.study_of(name).says for name in catalogue.MODULES}
+    studies = [catalogue.study_of(name) for name in catalogue.MODULES]
     if output.json:
-        say_json(says)
+        say_json({study.name: study.says for study in studies})
         return
     table = Table.grid(padding=(0, 2))
-    for name, sentence in says.items():
-        table.add_row(name, sentence)
+    for study in studies:
+        table.add_row(study.name, study.says, ", ".join(study.sets))
     say(table)

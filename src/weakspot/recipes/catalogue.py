@@ -1,5 +1,6 @@
 """The packaged experiments by name, and how one is carried out."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import weakspot
 from weakspot.data.named import NAMED
 from weakspot.errors import InputError, SetupError, unknown
 from weakspot.recipes.study import Scale, Sets, Study
-from weakspot.store import write_text
+from weakspot.store import write_json, write_text
 
 MODULES = {
     "fashion-cnn": "fashion_cnn",
@@ -25,6 +26,8 @@ MODULES = {
     "published": "published",
 }
 """Each holds a `STUDY`; it is imported when it is asked for."""
+MARK = "study.json"
+"""In a study's folder: whose it is, and of which size."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,9 @@ def reproduce(
         tell: Called with a line before each step.
 
     Raises:
-        InputError: no such recipe, scale, step or named data set, or an address that cannot be read; SetupError: the
-            folder cannot be made, or the machine must change. What is finished stays.
+        InputError: no such recipe, scale, step or named data set, a folder of another recipe or size, or an address
+            that cannot be read; SetupError: the folder cannot be made, or the machine must change. What is finished
+            stays.
 
     """
     study = study_of(name)
@@ -97,8 +101,9 @@ def reproduce(
     folder = Path(out) if out is not None else Path("runs") / f"{name}-{scale}"
     if folder.is_file():
         raise InputError(f"--out must be a folder, {folder} is a file")
-    for address, split in product((sets or {}).values() if dry_run else (), ("train", "test")):
-        weakspot.load_data(address, split=split)
+    _check_folder(folder, name, scale)
+    if dry_run:
+        _check_sets(sets or {})
     for step in steps:
         if not dry_run and not step.done(folder) and (not only or step.name in only):
             if tell is not None:
@@ -106,6 +111,7 @@ def reproduce(
             made = _make(folder)
             try:
                 step.make(folder)
+                write_json(folder / MARK, {"recipe": name, "scale": scale})
             finally:
                 _tidy(made)
     left = tuple(step.name for step in steps if not step.done(folder))
@@ -115,6 +121,27 @@ def reproduce(
         names, left = ([each for each in names if each in only], tuple(each for each in left if each in only))
     begun = tuple(each for each in left if (folder / each).exists())
     return Reproduced(folder, tuple(each for each in names if each not in left), left, begun, pages)
+
+
+def _check_folder(folder: Path, name: str, scale: Scale) -> None:
+    """Steps of the sizes have the same names: what is done of one is not done of another."""
+    if not (folder / MARK).exists():
+        return
+    try:
+        kept = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        held = f"{kept['recipe']} at the size {kept['scale']}"
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / MARK} is damaged; delete it to go on with what the folder holds") from error
+    if kept != {"recipe": name, "scale": scale}:
+        raise InputError(f"{folder} holds {held}, not {name} at the size {scale}; choose another --out")
+
+
+def _check_sets(sets: Mapping[str, str]) -> None:
+    """Each address can be read and has as many classes as the set that it stands for."""
+    for (name, address), split in product(sets.items(), ("train", "test")):
+        found, wanted = len(weakspot.load_data(address, split=split).classes), len(NAMED[name].classes)
+        if found != wanted:
+            raise InputError(f"{name} has {wanted} classes, {address} has {found}; give another address for it")
 
 
 def _make(folder: Path) -> list[Path]:
