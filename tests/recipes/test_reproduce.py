@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,24 @@ def test_steps_resume_and_the_page_comes_last(counted, tmp_path):
     assert counted == ["two", "one"]
     with pytest.raises(InputError, match="unknown step of toy 'tow'; did you mean 'two'"):
         catalogue.reproduce("toy", only=["tow"], out=out)
+
+
+def test_quiet_silences_the_steps_and_not_the_errors(tmp_path, monkeypatch, capsys):
+    def make(out):
+        sys.stderr.write("epoch 1\n")
+        if (out / "broken").exists():
+            raise InputError("no more")
+
+    study = Study("toy", "Nothing.", lambda *_: (Step("one", make, lambda out: False),), lambda *_: {}, {"cpu": ()})
+    monkeypatch.setattr(catalogue, "study_of", lambda name: study)
+    asked = ["reproduce", "toy", "--out", str(tmp_path)]
+    assert main(asked) == 0
+    assert capsys.readouterr().err == "one: step 1 of 1\nepoch 1\n"
+    assert main([*asked, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    (tmp_path / "broken").touch()
+    assert main([*asked, "--quiet"]) == 2
+    assert capsys.readouterr().err == "weakspot: no more\n"
 
 
 def test_a_folder_of_one_size_is_not_taken_for_another(counted, tmp_path, monkeypatch):

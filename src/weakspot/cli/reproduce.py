@@ -7,7 +7,7 @@ from rich.table import Table
 
 from weakspot.cli.options import DEFAULT, Output, Several, Shown
 from weakspot.cli.printing import pasteable
-from weakspot.cli.streams import say, say_json, warn
+from weakspot.cli.streams import hushed, say, say_json, warn
 from weakspot.errors import InputError
 
 
@@ -59,15 +59,16 @@ def reproduce(
         if not (name and equals and address):
             raise InputError(f"a data set is placed by NAME=ADDRESS, such as cifar10=parquet:shards, got {each!r}")
         places[name] = address
-    found = catalogue.reproduce(
-        recipe,
-        scale=scale,
-        only=only,
-        sets=places,
-        out=out,
-        dry_run=dry_run,
-        tell=None if output.quiet or output.json else warn,
-    )
+    with hushed(output.quiet):
+        found = catalogue.reproduce(
+            recipe,
+            scale=scale,
+            only=only,
+            sets=places,
+            out=out,
+            dry_run=dry_run,
+            tell=None if output.json else warn,
+        )
     if output.json:
         pages = [str(page) for page in found.pages]
         steps = {"done": found.done, "left": found.left, "begun": found.begun}

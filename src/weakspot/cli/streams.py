@@ -1,10 +1,11 @@
 """What goes to stdout and stderr, also where nobody reads them any more."""
 
+import contextlib
 import errno
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from weakspot.errors import SetupError
@@ -46,6 +47,16 @@ def warn(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _to_nowhere(2)
+
+
+@contextlib.contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """What is printed on stderr inside goes nowhere, if so; an error leaves the block and is told outside."""
+    if not quiet:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        yield
 
 
 def flush() -> None:

@@ -1,13 +1,12 @@
 """`weakspot train`: a classifier trained by a method, in a folder that `weakspot audit` takes as a model."""
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from weakspot.cli.options import DEFAULT, Output, Several, Shown
 from weakspot.cli.printing import pasteable
-from weakspot.cli.streams import say, say_json
+from weakspot.cli.streams import hushed, say, say_json
 from weakspot.errors import InputError
 
 
@@ -163,10 +162,7 @@ def train(
 
     if method is None:
         raise InputError("train needs a METHOD, such as: weakspot train trades")
-    with contextlib.ExitStack() as stack:
-        if output.quiet:
-            nowhere = stack.enter_context(open(os.devnull, "w"))
-            stack.enter_context(contextlib.redirect_stderr(nowhere))
+    with hushed(output.quiet):
         folder = api.train(
             method,
             api.load_data(data, split="train", offline=offline, seed=seed),
