@@ -21,6 +21,7 @@ import weakspot
 from weakspot.addresses import slug
 from weakspot.contracts import Classifier, Data, Threat
 from weakspot.errors import InputError
+from weakspot.machine import device_name
 from weakspot.outcomes import SCHEMA, Outcomes
 from weakspot.rng import uniform
 from weakspot.store import read_json, unit_damage, write_arrays, write_json, write_unit
@@ -72,7 +73,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device": device_name(device),
         "python": platform.python_version(),
         "system": platform.system(),
         "cores": os.cpu_count(),

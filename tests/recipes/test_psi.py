@@ -15,6 +15,7 @@ from weakspot.data import Subset, limit
 from weakspot.explaining.files import read_grids, write_grids
 from weakspot.landscape.forms import GAP, GapScaled
 from weakspot.landscape.seen import choose
+from weakspot.machine import device_name
 from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import psi, psi_runs, psi_surfaces
 from weakspot.recipes.psi_pictures import surfaces_of_one
@@ -133,7 +134,8 @@ def test_the_page_of_what_is_done_names_what_is_not(study, capsys):
     assert {"psi.md", "psi.csv"} <= {path.name for path in out.glob("psi*")}
     made = psi.pages(out, "cpu")
     assert "1 of 45 models. Not run: lenet5-standard-s3, lenet5-grad-reg-s3" in made["psi.md"]
-    assert "0.0 hours in trainings, 0.0 in measuring, each in one process (x86_64, torch " in made["psi.md"]
+    on = f"{device_name(torch.device('cpu'))}, torch {torch.__version__}"
+    assert f"0.0 hours in trainings, 0.0 in measuring, each in one process ({on}, " in made["psi.md"]
     assert made["psi.md"].count("| undecided |") == 9
     assert len(made["psi.csv"].splitlines()) == 1 + 3 * 11
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from weakspot.contracts import Data
 from weakspot.data import Subset
 from weakspot.errors import InputError, SetupError, reason
+from weakspot.machine import device_name
 from weakspot.models import ModelSpec, save_model
 from weakspot.models.checkpoints import save, write
 from weakspot.models.zoo.model import ZooModel
@@ -174,7 +175,7 @@ def environment(device: torch.device, processes: int) -> dict[str, Any]:
         **{name: version(name) for name in ("weakspot", "torch", "accelerate")},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "processes": processes,
     }
