@@ -5,6 +5,7 @@ import shlex
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from weakspot.cli.entry import VERBS, main
@@ -95,9 +96,9 @@ def test_a_step_that_was_begun_is_told_from_one_that_was_not(tmp_path, monkeypat
 
 
 def test_a_step_that_fails_at_once_leaves_no_empty_folder(tmp_path, capsys):
-    asked = ["reproduce", "fairness", "--set", f"cifar10=parquet:{tmp_path / 'nowhere'}", "--out"]
+    asked = ["reproduce", "longtail", "--only", "cdt-ir50-s1", "--out"]
     assert main([*asked, str(tmp_path / "out")]) == 2
-    assert "nowhere" in capsys.readouterr().err
+    assert "cdt-ir50-s1 builds on pgd-at-ir50-s1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     (tmp_path / "mine").mkdir()
     assert main([*asked, str(tmp_path / "mine" / "deep" / "out")]) == 2
@@ -127,6 +128,19 @@ def test_the_examples_of_the_help_are_accepted(example, tmp_path, monkeypatch, c
     if "--only" in words:
         step = words[words.index("--only") + 1]
         assert step in [each.name for each in catalogue.study_of(words[1]).steps("cpu", Sets())]
+
+
+def test_what_stands_for_a_data_set_is_looked_at_before_the_first_step(counted, tmp_path):
+    for address, says in ((f"parquet:{tmp_path / 'nowhere'}", "nowhere"), ("digits-of-three", "digits-of-three")):
+        for dry_run in (True, False):
+            with pytest.raises(InputError, match=says):
+                catalogue.reproduce("toy", sets={"cifar10": address}, out=tmp_path / "toy", dry_run=dry_run)
+    three = tmp_path / "three.npz"
+    np.savez(three, images=np.zeros((6, 3, 8, 8), np.float32), labels=np.arange(6) % 3)
+    with pytest.raises(InputError, match=r"cifar10 has 10 classes, npz:.*three\.npz has 3; give another address"):
+        catalogue.reproduce("toy", sets={"cifar10": f"npz:{three}"}, out=tmp_path / "toy")
+    assert counted == []
+    assert not (tmp_path / "toy").exists()
 
 
 def test_the_command_line(tmp_path, monkeypatch, capsys):

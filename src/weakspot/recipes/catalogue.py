@@ -77,13 +77,13 @@ def reproduce(
             these alone.
         sets: Addresses that stand for named data sets, such as {"cifar10": "parquet:shards"}.
         out: The folder; by default runs/NAME-SCALE.
-        dry_run: Do nothing, only say what is done and what is left; the addresses of `sets` are opened all the same.
+        dry_run: Do nothing but look at the addresses of `sets`; say what is done and what is left.
         tell: Called with a line before each step.
 
     Raises:
         InputError: no such recipe, scale, step or named data set, a folder of another recipe or size, or an address
-            that cannot be read; SetupError: the folder cannot be made, or the machine must change. What is finished
-            stays.
+            that cannot be read or has other classes; SetupError: the folder cannot be made, or the machine must
+            change. What is finished stays.
 
     """
     study = study_of(name)
@@ -102,10 +102,11 @@ def reproduce(
     if folder.is_file():
         raise InputError(f"--out must be a folder, {folder} is a file")
     _check_folder(folder, name, scale)
-    if dry_run:
+    asked = [step for step in steps if not only or step.name in only]
+    if dry_run or not all(step.done(folder) for step in asked):
         _check_sets(sets or {})
-    for step in steps:
-        if not dry_run and not step.done(folder) and (not only or step.name in only):
+    for step in asked:
+        if not dry_run and not step.done(folder):
             if tell is not None:
                 tell(f"{step.name}: step {names.index(step.name) + 1} of {len(names)}")
             made = _make(folder)
