@@ -18,7 +18,7 @@ from weakspot.models.zoo import is_zoo_name
 from weakspot.recipes import catalogue, classwise, classwise_figures, classwise_runs, classwise_verdicts
 from weakspot.recipes.classwise_figures import figures, success
 from weakspot.recipes.classwise_mutual import mutual, split
-from weakspot.recipes.classwise_pairs import alike
+from weakspot.recipes.classwise_pairs import alike, directed
 from weakspot.recipes.classwise_plans import SMALL, WIDE
 from weakspot.recipes.classwise_runs import DATA, Kind, name_of, parts_of, runs
 from weakspot.recipes.classwise_tables import spaces
@@ -237,6 +237,27 @@ def test_alike_compares_kinds_at_the_first_seed_and_seeds_within_a_kind():
     assert seeds["correlation"].startswith(expected("small-trades-cifar10-s3", "small-trades-cifar10-s4"))
     assert [(row["data"], row["pairs of runs"]) for row in (kinds, seeds, *others)] == [
         ("cifar10", 1), ("cifar10", 1), ("fashion-mnist", 0), ("fashion-mnist", 0),
+    ]  # fmt: skip
+
+
+def test_of_many_classes_the_most_open_pairs_are_listed_and_of_few_all():
+    names = [f"class {c}" for c in range(21)]
+    top = [{"source": "class 3", "target": "class 20", "success": 0.5}]
+    matrix = [[None if one == two else one / 100 for two in range(3)] for one in range(3)]
+    matrix[2][0] = None
+
+    class Many(Run):
+        @property
+        def classes(self):
+            return [{"name": name} for name in names[: 21 if self.folder.name == "many" else 3]]
+
+        summary = {"pairs": {"top": top, "success": matrix}}
+
+    (row,) = directed({"run": Many(Path("many"))})
+    assert row == {"run": "run", "source": "class 3", "target": "class 20", "success": "50.0"}
+    found = [(row["source"][6:], row["target"][6:], row["success"]) for row in directed({"run": Many(Path("few"))})]
+    assert found == [
+        ("0", "1", "0.0"), ("0", "2", "0.0"), ("1", "0", "1.0"), ("1", "2", "1.0"), ("2", "0", ""), ("2", "1", "2.0"),
     ]  # fmt: skip
 
 

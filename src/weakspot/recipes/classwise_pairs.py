@@ -40,22 +40,18 @@ def directed(found: Mapping[str, Run]) -> Iterator[Row]:
     for name, run in found.items():
         pairs = run.summary["pairs"]
         assert pairs is not None, "the audit was asked for directed pairs"
-        assert pairs["success"] is not None, "so few classes have a full matrix"
         names = [entry["name"] for entry in run.classes]
         if len(names) > MATRIX:
-            for each in pairs["top"]:
-                yield {
-                    "run": name,
-                    "source": each["source"],
-                    "target": each["target"],
-                    "success": share(each["success"]),
-                }
-            continue
-        for source, row in zip(names, pairs["success"], strict=True):
-            for target, value in zip(names, row, strict=True):
-                if target != source:
-                    shown = "" if value is None else share(value)
-                    yield {"run": name, "source": source, "target": target, "success": shown}
+            listed = [(each["source"], each["target"], each["success"]) for each in pairs["top"]]
+        else:
+            assert pairs["success"] is not None, "so few classes have a full matrix"
+            rows = zip(names, pairs["success"], strict=True)
+            listed = [
+                (one, two, value) for one, row in rows for two, value in zip(names, row, strict=True) if two != one
+            ]
+        for source, target, value in listed:
+            shown = "" if value is None else share(value)
+            yield {"run": name, "source": source, "target": target, "success": shown}
 
 
 def always_open(part: Mapping[str, Run], sets: Sequence[str]) -> list[str]:
