@@ -41,6 +41,7 @@ def directed(found: Mapping[str, Run]) -> Iterator[Row]:
         pairs = run.summary["pairs"]
         assert pairs is not None, "the audit was asked for directed pairs"
         names = [entry["name"] for entry in run.classes]
+        listed: list[tuple[str, str, float | None]]
         if len(names) > MATRIX:
             listed = [(each["source"], each["target"], each["success"]) for each in pairs["top"]]
         else:
